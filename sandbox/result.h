@@ -1,0 +1,118 @@
+/*
+ * The result: what happened in one run, as a struct and as JSON
+ * (docs/reference/result.md). Written once by the launcher, read by whoever
+ * asked for the run. All times are CLOCK_MONOTONIC ns.
+ */
+#ifndef PADDOCK_SANDBOX_RESULT_H
+#define PADDOCK_SANDBOX_RESULT_H
+
+#include "common/error.h"
+#include "common/json.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum ended {
+    ENDED_EXIT,             /* the program exited; see exit_code */
+    ENDED_SIGNAL,           /* a signal ended it; see signal */
+    ENDED_WALL_LIMIT,
+    ENDED_CPU_LIMIT,
+    ENDED_MEMORY_LIMIT,
+    ENDED_PIDS_LIMIT,
+    ENDED_OUTPUT_LIMIT,
+    ENDED_DISK_LIMIT,
+    ENDED_POLICY_VIOLATION, /* a forbidden system call killed it */
+    ENDED_SETUP_ERROR,      /* the fence could not be built; nothing ran */
+    ENDED_CANCELLED,        /* the launcher was told to stop (SIGTERM, SIGINT) */
+};
+
+const char *ended_name(enum ended e); /* "exit", "wall-limit", … */
+
+enum layer_state { LAYER_ON, LAYER_WEAKER, LAYER_OFF };
+
+struct layer { /* one line of the fence report */
+    char *name; /* "user-namespace", "seccomp", "landlock", "cgroup", … */
+    enum layer_state state;
+    char *detail; /* what exactly; why not, when weaker or off */
+};
+
+enum enforcer { ENFORCER_NONE, ENFORCER_KERNEL, ENFORCER_RLIMIT, ENFORCER_WATCHER };
+
+struct limit_report {
+    char *name;    /* "wall", "cpu", "memory", "pids", "output", "disk", "inodes", … */
+    int64_t value; /* in the unit of the spec */
+    enum enforcer by;
+    char *detail; /* e.g. "memory.limit_in_bytes"; may be NULL */
+};
+
+struct collected {
+    char *path; /* as in the spec */
+    char *as;
+    bool present;
+    int64_t files, bytes;
+    int64_t skipped;  /* links, devices, … left behind */
+    bool truncated;   /* a cap stopped it: the copy is not complete */
+    char *reason;     /* first thing that was skipped or cut, and why; may be NULL */
+};
+
+struct result {
+    char *id;
+    enum ended ended;
+    int exit_code;   /* for ENDED_EXIT */
+    int signal;      /* for ENDED_SIGNAL, and the signal used for a kill */
+    char *error;     /* for setup errors and violations: one line; else NULL */
+
+    /* Monotonic ns stamps; 0 when never reached. */
+    int64_t t_launch;       /* launcher's main began */
+    int64_t t_ready;        /* the fence stood */
+    int64_t t_clock_start;  /* the program was released to exec */
+    int64_t t_first_output;
+    int64_t t_clock_stop;   /* the program's end was seen */
+    int64_t t_empty;        /* no process of the sandbox was left */
+    int64_t t_done;         /* teardown and collection finished */
+    int64_t wall_ns;        /* t_clock_stop − t_clock_start: the official time */
+
+    int64_t cpu_user_ns, cpu_system_ns; /* of the whole tree */
+    int64_t memory_peak_bytes;
+    int64_t io_read_bytes, io_write_bytes; /* −1 where unknown */
+    int64_t context_switches, involuntary_switches; /* of the program and reaped children */
+    int64_t page_faults_major, page_faults_minor;
+    int64_t stdout_bytes, stderr_bytes;
+    bool output_truncated;
+
+    /* Witnesses over the clock's window; −1 where the machine does not tell. */
+    int64_t steal_ns;           /* of all cpus */
+    int64_t pressure_cpu_ns, pressure_memory_ns, pressure_io_ns; /* "some" total */
+    int64_t launcher_cpu_ns;    /* spent by the launcher itself */
+    int64_t frequency_khz;      /* mean over cpus at the end */
+
+    char *privilege; /* "root", "subid", "plain" */
+    struct layer *layers;
+    size_t layer_count;
+    struct limit_report *limits;
+    size_t limit_count;
+    struct collected *collected;
+    size_t collected_count;
+
+    char *spec_sha256;   /* of the spec document as read */
+    char *policy_sha256; /* of the policy file */
+    char *filter_sha256; /* of the seccomp program */
+    char *image_digest;
+    char *version;       /* of Paddock */
+    struct json *labels; /* from the spec; owned; may be NULL */
+};
+
+int result_encode(const struct result *r, struct json_writer *w, struct error *err);
+/* Strict; `out` zero before, result_clear() after. */
+int result_decode(const struct json *doc, struct result *out, struct error *err);
+int result_load(const char *path, struct result *out, struct error *err);
+void result_clear(struct result *r);
+#define _cleanup_result_ __attribute__((cleanup(result_clear)))
+
+/* The exit status of `paddock exec` for a result: the program's own; 124 wall
+ * or cpu limit, 125 our failure, 126/127 not executable/not found, 128+n
+ * signal, 137 memory limit. */
+int result_exit_status(const struct result *r);
+
+#endif

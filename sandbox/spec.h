@@ -1,0 +1,100 @@
+/*
+ * The spec: everything a launcher needs to know about one run, as a struct and
+ * as JSON (docs/reference/spec.md). Decoding is strict; nothing is inherited
+ * from the caller's environment that the spec does not name.
+ */
+#ifndef PADDOCK_SANDBOX_SPEC_H
+#define PADDOCK_SANDBOX_SPEC_H
+
+#include "common/error.h"
+#include "common/json.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum spec_network {
+    NETWORK_NONE,     /* an own network namespace, loopback down */
+    NETWORK_LOOPBACK, /* an own network namespace, loopback up */
+};
+
+enum spec_stdio {
+    STDIO_NULL,    /* /dev/null */
+    STDIO_FILE,    /* captured into the run folder, stamped and capped (not for stdin) */
+    STDIO_INHERIT, /* the launcher's own descriptor, e.g. a pipe of the examiner */
+};
+
+struct spec_mount {
+    char *source; /* absolute host path; a folder or a regular file */
+    char *target; /* absolute path inside */
+    bool writable;
+    bool exec; /* programs in it may be run; default false */
+};
+
+struct spec_collect {
+    char *path;       /* relative to the workspace: a file or folder */
+    char *as;         /* name below artifacts/; default: the path itself */
+    int64_t bytes;    /* caps over everything this entry names */
+    int64_t files;
+    bool required;    /* its absence is a finding in the result, not an error */
+};
+
+/* 0 means "no limit of this kind" everywhere. */
+struct spec_limits {
+    int64_t wall_ms;
+    int64_t cpu_ms;       /* user + system over the whole tree */
+    int64_t memory_bytes; /* of the whole tree, tmpfs included; swap is always 0 */
+    int64_t pids;         /* processes and threads */
+    int64_t output_bytes; /* stdout and stderr together */
+    int64_t disk_bytes;   /* workspace */
+    int64_t disk_inodes;  /* workspace */
+    int64_t tmp_bytes;    /* /tmp, and /dev/shm, each */
+    int64_t open_files;   /* RLIMIT_NOFILE */
+    int64_t file_bytes;   /* RLIMIT_FSIZE */
+    int64_t grace_ms;     /* SIGTERM to SIGKILL at the wall limit; 0: SIGKILL at once */
+};
+
+enum spec_clock { CLOCK_PROCESS }; /* gated and lines: later */
+
+struct spec {
+    char *id; /* str_is_name(); unique among live sandboxes */
+    char **argv;
+    char **env; /* "KEY=VALUE", exact */
+    char *cwd;
+    char *hostname;
+
+    char *image;  /* "host", or the absolute path of an unpacked root filesystem */
+    char *policy; /* absolute path of a policy file */
+    enum spec_network network;
+
+    char *workspace_source; /* absolute host folder, copied in; NULL: empty */
+    char *workspace_target; /* default /work */
+    struct spec_mount *mounts;
+    size_t mount_count;
+
+    struct spec_limits limits;
+    char *cpus; /* cpu list such as "0-1"; NULL: all */
+    enum spec_clock clock;
+    enum spec_stdio stdin_mode, stdout_mode, stderr_mode;
+
+    struct spec_collect *collect;
+    size_t collect_count;
+
+    char **require; /* names of fence layers and limits that must be enforced in
+                       full; otherwise the run ends as setup-error */
+    char *dir;      /* absolute run folder */
+    bool labels_kept; /* whether `labels` below was given */
+    struct json *labels; /* any object; copied to the result untouched; owned */
+};
+
+/* Decodes and validates a whole document. `out` is to be zero before and must
+ * be given to spec_clear() after, on success or failure. */
+int spec_decode(const struct json *doc, struct spec *out, struct error *err);
+/* Reads a file, or stdin for "-". */
+int spec_load(const char *path, struct spec *out, struct error *err);
+/* Writes the spec as one JSON object (pretty) that spec_decode() accepts. */
+int spec_encode(const struct spec *spec, struct json_writer *w, struct error *err);
+void spec_clear(struct spec *spec);
+#define _cleanup_spec_ __attribute__((cleanup(spec_clear)))
+
+#endif
