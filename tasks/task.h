@@ -1,0 +1,122 @@
+/*
+ * A task: what is being raced, loaded from a folder (docs/reference/task.md).
+ *
+ * A task is a ladder of records; step i leads from record i to record i+1.
+ * Everything here is the host's word, trusted but checked: task_load() refuses
+ * what is malformed, and names file, key and reason.
+ */
+#ifndef PADDOCK_TASKS_TASK_H
+#define PADDOCK_TASKS_TASK_H
+
+#include "common/digest.h"
+#include "common/error.h"
+#include "sandbox/spec.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum task_kind {
+    TASK_TIME_TO_TARGET, /* fastest time to a metric: scored by FSR */
+    TASK_FIXED_BUDGET,   /* best metric within a fixed time */
+    TASK_BEST_EFFORT,    /* best metric within limits */
+};
+
+enum task_phase { PHASE_BUILD, PHASE_TRAIN, PHASE_EXAMINE };
+extern const char *const task_phase_names[]; /* "build", "train", "examine", NULL */
+
+enum task_examiner {
+    EXAMINER_LOCKSTEP, /* paddock-examine talks to the candidate's predict program */
+    EXAMINER_PROGRAM,  /* a program of the task's, in its own fence, reads the artifact
+                          and prints {"metric": x} or {"invalid": "reason"} */
+};
+
+struct task_phase_spec {
+    char **argv;
+    char *policy;              /* a policy name */
+    struct spec_limits limits; /* see sandbox/spec.h */
+    enum spec_network network;
+};
+
+struct task_record {
+    char *title;
+    char *description;
+    char *dir;                 /* absolute: <task>/records/<i> */
+    char digest[DIGEST_HEX];   /* over names, modes and contents, sorted by name */
+};
+
+struct task_data {             /* absent when `file` is NULL */
+    char **command;            /* prints the text; run inside a fence */
+    char *package;             /* the Debian package that has it */
+    char sha256[DIGEST_HEX];   /* of the text */
+    int64_t bytes;
+    char *file;                /* name below PADDOCK_DATA, e.g. "train.txt" */
+    int64_t block_bytes;
+    double held_out;           /* fraction of the blocks */
+};
+
+struct task {
+    char *name;
+    char *title;
+    enum task_kind kind;
+    char *dir;                 /* absolute */
+    char *statement;           /* text of statement.md */
+    char *image;
+    char **editable;           /* fnmatch(3) patterns of paths below the workspace */
+    int64_t max_source_bytes;  /* over all files of a version */
+    int64_t max_source_files;
+    struct task_record *records; /* record i is records[i − 1] */
+    size_t record_count;
+    struct task_data data;
+
+    struct task_phase_spec build, train, examine;
+    bool has_build;
+    enum task_examiner examiner;
+    int64_t streams, tokens, rounds, vocabulary; /* lockstep: B, T, repetitions, V */
+    char *artifact;            /* path below the workspace collected after train ("out") */
+    int64_t artifact_bytes, artifact_files;
+
+    char *metric;              /* "loss", "steps" */
+    char *unit;                /* "bits per byte" */
+    bool higher_is_better;
+    bool has_target;
+    double target;             /* the metric must be at most (at least) this */
+
+    int64_t blocks_min, blocks_max; /* repeats of a measurement */
+    double half_width;         /* stop when the interval of FSR is this narrow */
+    char digest[DIGEST_HEX];   /* over task.json, statement, records, examine/ */
+};
+
+/* Loads and validates a task folder. */
+int task_load(const char *dir, struct task *out, struct error *err);
+void task_clear(struct task *t);
+#define _cleanup_task_ __attribute__((cleanup(task_clear)))
+
+/* A reference such as "tinygpt" or "tinygpt:3" → name and step (default 1). */
+int task_ref_parse(const char *ref, char **name, int64_t *step, struct error *err);
+
+/* Finds a task by name in the catalogues: PADDOCK_TASKS (colon-separated), the
+ * user's ($XDG_CONFIG_HOME/paddock/tasks), then the shipped one. An absolute or
+ * "./" path is taken as a folder. Absolute path in fresh memory. */
+char *task_find(const char *name, struct error *err);
+int task_list(char ***names, struct error *err); /* sorted, NULL-terminated */
+
+/* The hint of a step at level 1–3; level 0 (the diff) is made by the caller. */
+int task_hint(const struct task *t, int64_t step, int level, char **text, struct error *err);
+
+/* Whether a version may create, change or delete this path. */
+bool task_may_edit(const struct task *t, const char *path);
+
+/* Every fault of a folder, not only the first: for `paddock task check`.
+ * Appends one line each to `out`; returns how many, or -1 when the folder
+ * cannot be read at all. */
+int task_check(const char *dir, struct buf *out, struct error *err);
+
+/* Splits the source text by the installation's secret (docs/architecture.md):
+ * block k is held out iff the first 8 bytes of HMAC(secret, "<sha256>:<k>") as
+ * a big-endian fraction are below data.held_out. Writes <dir>/train/<file> and
+ * <dir>/held-out.bin (0600) atomically; both depend on nothing but the inputs. */
+int task_data_split(const struct task_data *data, const void *text, size_t len,
+                    const uint8_t secret[32], const char *dir, struct error *err);
+
+#endif
