@@ -11,8 +11,8 @@
  * (1954); Yuen (1974) for trimmed means; docs/explanation/fsr.md derives both
  * and quotes the simulated coverage.
  */
-#ifndef PADDOCK_ORCHESTRATOR_FSR_H
-#define PADDOCK_ORCHESTRATOR_FSR_H
+#ifndef PADDOCK_ORCHESTRATOR_JUDGE_FSR_H
+#define PADDOCK_ORCHESTRATOR_JUDGE_FSR_H
 
 #include "common/error.h"
 

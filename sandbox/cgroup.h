@@ -1,0 +1,82 @@
+/*
+ * Control groups of one sandbox, on whatever mix of v1 hierarchies and the
+ * unified one this machine has mounted.
+ *
+ * cgroup_create() makes one group per usable hierarchy, below the caller's own
+ * group ("<own>/paddock/<id>"), sets the limits, and remembers for each limit
+ * whether the kernel enforces it. Where nothing is writable (a plain user), the
+ * object exists all the same, enforces nothing and says why: the launcher then
+ * falls back to rlimits and watchers. Mounts are never changed and groups of
+ * others never touched.
+ */
+#ifndef PADDOCK_SANDBOX_CGROUP_H
+#define PADDOCK_SANDBOX_CGROUP_H
+
+#include "common/error.h"
+#include "sandbox/spec.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct cgroup;
+
+enum cgroup_control {
+    CGROUP_CPU,     /* accounting of cpu time */
+    CGROUP_CPUSET,
+    CGROUP_MEMORY,
+    CGROUP_PIDS,
+    CGROUP_IO,      /* accounting */
+    CGROUP_FREEZE,
+    CGROUP_DEVICES, /* v1 list only, for now */
+    CGROUP_CONTROLS,
+};
+
+struct cgroup_usage { /* −1: not known */
+    int64_t cpu_user_ns, cpu_system_ns, cpu_total_ns;
+    int64_t memory_bytes, memory_peak_bytes;
+    int64_t pids;
+    int64_t oom_kills;       /* processes killed for memory so far */
+    int64_t pids_refused;    /* forks refused at the limit so far */
+    int64_t io_read_bytes, io_write_bytes;
+    int64_t pressure_cpu_ns, pressure_memory_ns, pressure_io_ns; /* "some" totals */
+};
+
+/* `id` names the group. Fails only on real trouble (out of memory, a half-made
+ * group that could not be undone), not for lack of privilege. */
+int cgroup_create(const char *id, const struct spec_limits *limits, const char *cpus,
+                  struct cgroup **out, struct error *err);
+
+/* Whether the kernel really has this control here, and what file says so or
+ * why not (borrowed text, never NULL). */
+bool cgroup_enforces(const struct cgroup *cg, enum cgroup_control c, const char **detail);
+
+/* A descriptor for CLONE_INTO_CGROUP, or -1 when the unified hierarchy is of no
+ * use here. Borrowed. */
+int cgroup_clone_fd(const struct cgroup *cg);
+/* Puts a process into every group it is not in yet by CLONE_INTO_CGROUP. */
+int cgroup_attach(struct cgroup *cg, pid_t pid, bool cloned_into, struct error *err);
+
+/* A descriptor that becomes readable when memory ran out (v1 eventfd; v2
+ * inotify on memory.events), or -1. Borrowed. */
+int cgroup_oom_fd(const struct cgroup *cg);
+
+void cgroup_sample(struct cgroup *cg, struct cgroup_usage *out);
+/* How many processes are in it: 0 only when all groups are empty; -1 unknown. */
+int64_t cgroup_population(struct cgroup *cg);
+/* Kills everything inside: cgroup.kill, else freeze–signal–thaw, else signals
+ * until nothing is left of the list. Only processes read from our own group's
+ * files are signalled. */
+int cgroup_kill(struct cgroup *cg, struct error *err);
+int cgroup_freeze(struct cgroup *cg, bool frozen, struct error *err);
+
+/* The folders made, NULL-terminated, absolute: for the live registry. */
+char *const *cgroup_paths(const struct cgroup *cg);
+/* Removes the folders (retrying while the kernel still empties them, at most
+ * `patience_ms`) and frees. The object is gone even on error. */
+int cgroup_destroy(struct cgroup *cg, int patience_ms, struct error *err);
+/* For the sweep: kills and removes a group by the paths recorded for it. Only
+ * paths of the form <mounted cgroup hierarchy>/…/paddock/<id> are accepted. */
+int cgroup_sweep(char *const *paths, struct error *err);
+
+#endif

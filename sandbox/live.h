@@ -1,0 +1,38 @@
+/*
+ * The registry of live sandboxes: who runs, with which groups and ids, and the
+ * sweep of what a killed launcher left (docs/architecture.md, "Live registry").
+ */
+#ifndef PADDOCK_SANDBOX_LIVE_H
+#define PADDOCK_SANDBOX_LIVE_H
+
+#include "common/error.h"
+
+#include <stdint.h>
+
+struct live; /* this launcher's entry; holds the lock */
+
+/* Registers `id`; ERROR_EXISTS when a live sandbox has that id. */
+int live_register(const char *id, struct live **out, struct error *err);
+/* Root only: reserves one of the pool's ranges of 65,536 host ids (base
+ * 0x40000000 + slot · 65,536), free of other live sandboxes. Given back with
+ * the entry. */
+int live_reserve_ids(struct live *l, uint32_t *base, struct error *err);
+/* Records the groups, so that a sweep finds them. */
+int live_record_cgroups(struct live *l, char *const *paths, struct error *err);
+/* Removes the entry. */
+void live_release(struct live *l);
+
+struct live_entry {
+    char *id;
+    int64_t pid;
+    int64_t started_real_ns;
+};
+/* Lists live sandboxes. */
+int live_list(struct live_entry **out, size_t *count, struct error *err);
+void live_list_free(struct live_entry *entries, size_t count);
+
+/* Sweeps entries whose owner is dead: kills and removes their groups, removes
+ * the entry. Returns how many, or -1. Cheap when there is nothing to do. */
+int live_sweep(struct error *err);
+
+#endif
