@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define NS_PER_SEC INT64_C(1000000000)
-#define NS_PER_MS INT64_C(1000000)
+#define NS_PER_MS  INT64_C(1000000)
 
 /* CLOCK_MONOTONIC in ns: comparable between processes of one boot (in the
  * initial time namespace). */

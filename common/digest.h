@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define DIGEST_BYTES 32
-#define DIGEST_HEX 65 /* 64 lower-case hex digits and a NUL */
+#define DIGEST_HEX   65 /* 64 lower-case hex digits and a NUL */
 
 struct digest_ctx; /* an incremental SHA-256 */
 

@@ -65,7 +65,8 @@ int file_write_atomic_at(int dirfd, const char *name, const void *data, size_t l
     hex_encode(raw, sizeof raw, suffix);
     _cleanup_free_ char *temporary = str_printf("%s.%s.tmp", name, suffix);
     if (!temporary) return error_sys(err, ENOMEM, "%s", name);
-    _cleanup_close_ int fd = openat(dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    _cleanup_close_ int fd =
+        openat(dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (fd < 0) return error_sys(err, errno, "create %s", temporary);
     if (write_and_sync(fd, data, len) < 0 || renameat(dirfd, temporary, dirfd, name) < 0) {
         error_sys(err, errno, "write %s", name);
@@ -75,7 +76,8 @@ int file_write_atomic_at(int dirfd, const char *name, const void *data, size_t l
     _cleanup_free_ char *parent = strdup(name);
     char *slash = parent ? strrchr(parent, '/') : NULL;
     if (slash) slash[slash == parent ? 1 : 0] = '\0';
-    _cleanup_close_ int pfd = openat(dirfd, slash ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_close_ int pfd =
+        openat(dirfd, slash ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (pfd >= 0 && fsync(pfd) < 0 && errno != EINVAL)
         return error_sys(err, errno, "sync the folder of %s", name);
     return 0;
@@ -92,7 +94,8 @@ int dir_make(const char *path, mode_t mode, struct error *err) {
     for (char *p = part + 1; *p; p++) {
         if (*p != '/') continue;
         *p = '\0';
-        if (mkdir(part, 0755) < 0 && errno != EEXIST) return error_sys(err, errno, "mkdir %s", part);
+        if (mkdir(part, 0755) < 0 && errno != EEXIST)
+            return error_sys(err, errno, "mkdir %s", part);
         *p = '/';
     }
     if (mkdir(part, mode) < 0 && errno != EEXIST) return error_sys(err, errno, "mkdir %s", part);

@@ -41,9 +41,9 @@ void cleanup_json(struct json **root);
 
 enum json_type json_type(const struct json *v);
 const char *json_type_name(enum json_type type);
-size_t json_count(const struct json *v);                      /* elements or members */
-const struct json *json_at(const struct json *v, size_t i);   /* element or member value */
-const char *json_key_at(const struct json *v, size_t i);      /* member name */
+size_t json_count(const struct json *v);                             /* elements or members */
+const struct json *json_at(const struct json *v, size_t i);          /* element or member value */
+const char *json_key_at(const struct json *v, size_t i);             /* member name */
 const struct json *json_find(const struct json *v, const char *key); /* NULL if absent */
 
 /* An error about this value: "<source>: <path>: <text>". Returns -1. */

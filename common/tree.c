@@ -93,8 +93,7 @@ int tree_remove_at(int dirfd, const char *name, struct error *err) {
         for (struct dirent *e; (e = readdir(d));) {
             if (is_dot(e->d_name)) continue;
             found = true;
-            if (remove_entry(top, e->d_name, &serial, err) < 0)
-                return error_wrap(err, "%s", name);
+            if (remove_entry(top, e->d_name, &serial, err) < 0) return error_wrap(err, "%s", name);
         }
     }
     if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0) return error_sys(err, errno, "remove %s", name);

@@ -22,11 +22,11 @@
 struct cgroup;
 
 enum cgroup_control {
-    CGROUP_CPU,     /* accounting of cpu time */
+    CGROUP_CPU, /* accounting of cpu time */
     CGROUP_CPUSET,
     CGROUP_MEMORY,
     CGROUP_PIDS,
-    CGROUP_IO,      /* accounting */
+    CGROUP_IO, /* accounting */
     CGROUP_FREEZE,
     CGROUP_DEVICES, /* v1 list only, for now */
     CGROUP_CONTROLS,
@@ -36,8 +36,8 @@ struct cgroup_usage { /* −1: not known */
     int64_t cpu_user_ns, cpu_system_ns, cpu_total_ns;
     int64_t memory_bytes, memory_peak_bytes;
     int64_t pids;
-    int64_t oom_kills;       /* processes killed for memory so far */
-    int64_t pids_refused;    /* forks refused at the limit so far */
+    int64_t oom_kills;    /* processes killed for memory so far */
+    int64_t pids_refused; /* forks refused at the limit so far */
     int64_t io_read_bytes, io_write_bytes;
     int64_t pressure_cpu_ns, pressure_memory_ns, pressure_io_ns; /* "some" totals */
 };

@@ -14,8 +14,8 @@
 #include <stdint.h>
 
 enum ended {
-    ENDED_EXIT,             /* the program exited; see exit_code */
-    ENDED_SIGNAL,           /* a signal ended it; see signal */
+    ENDED_EXIT,   /* the program exited; see exit_code */
+    ENDED_SIGNAL, /* a signal ended it; see signal */
     ENDED_WALL_LIMIT,
     ENDED_CPU_LIMIT,
     ENDED_MEMORY_LIMIT,
@@ -31,7 +31,7 @@ const char *ended_name(enum ended e); /* "exit", "wall-limit", … */
 
 enum layer_state { LAYER_ON, LAYER_WEAKER, LAYER_OFF };
 
-struct layer { /* one line of the fence report */
+struct layer {  /* one line of the fence report */
     char *name; /* "user-namespace", "seccomp", "landlock", "cgroup", … */
     enum layer_state state;
     char *detail; /* what exactly; why not, when weaker or off */
@@ -51,41 +51,41 @@ struct collected {
     char *as;
     bool present;
     int64_t files, bytes;
-    int64_t skipped;  /* links, devices, … left behind */
-    bool truncated;   /* a cap stopped it: the copy is not complete */
-    char *reason;     /* first thing that was skipped or cut, and why; may be NULL */
+    int64_t skipped; /* links, devices, … left behind */
+    bool truncated;  /* a cap stopped it: the copy is not complete */
+    char *reason;    /* first thing that was skipped or cut, and why; may be NULL */
 };
 
 struct result {
     char *id;
     enum ended ended;
-    int exit_code;   /* for ENDED_EXIT */
-    int signal;      /* for ENDED_SIGNAL, and the signal used for a kill */
-    char *error;     /* for setup errors and violations: one line; else NULL */
+    int exit_code; /* for ENDED_EXIT */
+    int signal;    /* for ENDED_SIGNAL, and the signal used for a kill */
+    char *error;   /* for setup errors and violations: one line; else NULL */
 
     /* Monotonic ns stamps; 0 when never reached. */
-    int64_t t_launch;       /* launcher's main began */
-    int64_t t_ready;        /* the fence stood */
-    int64_t t_clock_start;  /* the program was released to exec */
+    int64_t t_launch;      /* launcher's main began */
+    int64_t t_ready;       /* the fence stood */
+    int64_t t_clock_start; /* the program was released to exec */
     int64_t t_first_output;
-    int64_t t_clock_stop;   /* the program's end was seen */
-    int64_t t_empty;        /* no process of the sandbox was left */
-    int64_t t_done;         /* teardown and collection finished */
-    int64_t wall_ns;        /* t_clock_stop − t_clock_start: the official time */
+    int64_t t_clock_stop; /* the program's end was seen */
+    int64_t t_empty;      /* no process of the sandbox was left */
+    int64_t t_done;       /* teardown and collection finished */
+    int64_t wall_ns;      /* t_clock_stop − t_clock_start: the official time */
 
     int64_t cpu_user_ns, cpu_system_ns; /* of the whole tree */
     int64_t memory_peak_bytes;
-    int64_t io_read_bytes, io_write_bytes; /* −1 where unknown */
+    int64_t io_read_bytes, io_write_bytes;          /* −1 where unknown */
     int64_t context_switches, involuntary_switches; /* of the program and reaped children */
     int64_t page_faults_major, page_faults_minor;
     int64_t stdout_bytes, stderr_bytes;
     bool output_truncated;
 
     /* Witnesses over the clock's window; −1 where the machine does not tell. */
-    int64_t steal_ns;           /* of all cpus */
+    int64_t steal_ns;                                            /* of all cpus */
     int64_t pressure_cpu_ns, pressure_memory_ns, pressure_io_ns; /* "some" total */
-    int64_t launcher_cpu_ns;    /* spent by the launcher itself */
-    int64_t frequency_khz;      /* mean over cpus at the end */
+    int64_t launcher_cpu_ns;                                     /* spent by the launcher itself */
+    int64_t frequency_khz;                                       /* mean over cpus at the end */
 
     char *privilege; /* "root", "subid", "plain" */
     struct layer *layers;

@@ -32,11 +32,11 @@ struct spec_mount {
 };
 
 struct spec_collect {
-    char *path;       /* relative to the workspace: a file or folder */
-    char *as;         /* name below artifacts/; default: the path itself */
-    int64_t bytes;    /* caps over everything this entry names */
+    char *path;    /* relative to the workspace: a file or folder */
+    char *as;      /* name below artifacts/; default: the path itself */
+    int64_t bytes; /* caps over everything this entry names */
     int64_t files;
-    bool required;    /* its absence is a finding in the result, not an error */
+    bool required; /* its absence is a finding in the result, not an error */
 };
 
 /* 0 means "no limit of this kind" everywhere. */
@@ -80,10 +80,10 @@ struct spec {
     struct spec_collect *collect;
     size_t collect_count;
 
-    char **require; /* names of fence layers and limits that must be enforced in
-                       full; otherwise the run ends as setup-error */
-    char *dir;      /* absolute run folder */
-    bool labels_kept; /* whether `labels` below was given */
+    char **require;      /* names of fence layers and limits that must be enforced in
+                            full; otherwise the run ends as setup-error */
+    char *dir;           /* absolute run folder */
+    bool labels_kept;    /* whether `labels` below was given */
     struct json *labels; /* any object; copied to the result untouched; owned */
 };
 

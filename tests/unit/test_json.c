@@ -93,8 +93,9 @@ static void written_documents_read_back(void **state) {
     size_t len = 0;
     const char *text = json_writer_text(w, &len);
     assert_non_null(text);
-    assert_string_equal(text, "{\"s\":\"a\\\"b\\n\",\"bad\":\"x\xef\xbf\xbd\xef\xbf\xbdy\",\"d\":0.1,"
-                              "\"nan\":null,\"i\":-9223372036854775808,\"a\":[true]}");
+    assert_string_equal(text,
+                        "{\"s\":\"a\\\"b\\n\",\"bad\":\"x\xef\xbf\xbd\xef\xbf\xbdy\",\"d\":0.1,"
+                        "\"nan\":null,\"i\":-9223372036854775808,\"a\":[true]}");
     _cleanup_error_ struct error err = {0};
     _cleanup_json_ struct json *doc = json_parse("w", text, len, &err);
     assert_non_null(doc);

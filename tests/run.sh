@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Runs the suite: unit tests, the same under sanitizers, then integration tests.
+# Every test speaks TAP ("ok", "not ok", "# SKIP"); a program that dies without
+# having said "not ok" counts as one failure of its own.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+
+passed=0 failed=0 skipped=0
+failures=()
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+
+# run_tap NAME COMMAND...
+run_tap() {
+    local name=$1 log status p f s
+    shift
+    log=$logs/$(printf '%s' "$name" | tr '/ ' '__').log
+    local begin=$SECONDS
+    "$@" >"$log" 2>&1
+    status=$?
+    s=$(grep -cE '^skip - |^(not )?ok .*# SKIP' "$log")
+    p=$(grep -E '^ok ' "$log" | grep -cvF '# SKIP')
+    f=$(grep -E '^not ok ' "$log" | grep -cvF '# SKIP')
+    if [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then
+        f=1
+        failures+=("$name: ended with status $status")
+    fi
+    if [ "$status" -eq 0 ] && [ $((p + s + f)) -eq 0 ]; then
+        f=1
+        failures+=("$name: no test ran")
+    fi
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    printf '%-36s %3d passed %3d failed %3d skipped %4d s\n' "$name" "$p" "$f" "$s" $((SECONDS - begin))
+    # The reason is the line itself, or what the test printed just before it.
+    grep -B1 -E '^skip - |# SKIP' "$log" | grep -vE '^(--$|(not )?ok [0-9]+ - )' | sed 's/^/    /'
+    if [ "$f" -gt 0 ]; then
+        while IFS= read -r line; do failures+=("$name: $line"); done < <(grep -E '^not ok ' "$log" | grep -vF '# SKIP')
+        sed 's/^/    | /' "$log" | tail -60
+    fi
+}
+
+unit_tests() {
+    local dir=$1 label=$2 t
+    for t in "$dir"/tests/test_*; do
+        [ -x "$t" ] || continue
+        run_tap "$label/$(basename "$t")" env CMOCKA_MESSAGE_OUTPUT=TAP PADDOCK_BIN="$PWD/$dir/bin" timeout 300 "$t"
+    done
+}
+
+unit_tests build unit
+if [ "${PADDOCK_SANITIZE:-1}" = 1 ]; then
+    export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
+    unit_tests build-sanitize sanitize
+fi
+
+# The programs themselves under sanitizers as well, where PADDOCK_BIN says so.
+integration() {
+    local bin=$1 label=$2 t
+    shift 2
+    for t in "$@"; do
+        run_tap "$label/$(basename "$t" .sh)" env PADDOCK_BIN="$PWD/$bin" timeout 900 bash "$t"
+    done
+}
+integration build/bin integration tests/integration/*.sh
+if [ "${PADDOCK_SANITIZE:-1}" = 1 ] && [ "${PADDOCK_QUICK:-0}" = 0 ]; then
+    integration build-sanitize/bin sanitize tests/integration/{limits,daemon,cli}.sh
+fi
+
+if [ ${#failures[@]} -gt 0 ]; then
+    printf '\nfailures:\n'
+    printf '  %s\n' "${failures[@]}"
+fi
+printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+[ "$failed" -eq 0 ]
