@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# ./dev demo: the main job end to end, on the embedded defaults.
+#
+# State lives in build/demo, so that a second run reuses the prepared data and
+# the built records, and nothing of the user's own installation is touched.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bin=$PWD/build/bin
+export PADDOCK_STATE=${PADDOCK_DEMO_STATE:-$PWD/build/demo}
+export PADDOCK_SOCKET=$PADDOCK_STATE/paddockd.sock
+mkdir -p "$PADDOCK_STATE"
+trap '"$bin/paddock" daemon stop >/dev/null 2>&1 || true' EXIT
+
+say() { printf '\n== %s\n' "$*"; }
+
+say 'What this machine can enforce'
+"$bin/paddock" doctor || true
+
+say 'The fence, seen from inside'
+"$bin/paddock" exec --wall 10s --mem 256M -- sh -c 'id; ls /dev; cat /proc/net/dev | tail -n +3; ls /proc | grep -c "^[0-9]"'
+
+say 'tinygpt, record 1 to 2: seven candidates whose answer we know'
+"$bin/paddock" run tinygpt:1 \
+    --agent reference --agent noop --agent replay:tests/replays/tinygpt-bad \
+    --wait "$@"
+
+say 'The history of the replay, from failures to the success'
+experiment=$("$bin/paddock" ls --json | jq -r '[.experiments[] | select(.agent | startswith("replay"))][0].id')
+"$bin/paddock" tree "$experiment"
