@@ -1,0 +1,113 @@
+#include "orchestrator/paths/paths.h"
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/file.h"
+
+#include <limits.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/un.h>
+
+#define SERVICE_STATE  "/var/lib/paddock"
+#define SERVICE_SOCKET "/run/paddock/paddockd.sock"
+
+static char *checked(char *path, struct error *err) {
+    if (!path) error_set(err, ERROR_SYSTEM, "out of memory");
+    return path;
+}
+
+/* A setting counts only when it is not empty. */
+static const char *setting(const char *name) {
+    const char *value = getenv(name);
+    return value && *value ? value : NULL;
+}
+
+char *paths_absolute(const char *path, struct error *err) {
+    if (path[0] == '/') return checked(strdup(path), err);
+    char here[PATH_MAX];
+    if (!getcwd(here, sizeof here)) {
+        error_sys(err, errno, "current folder");
+        return NULL;
+    }
+    return checked(path_join(here, path), err);
+}
+
+/* $HOME, else the home of the account. */
+static char *home_dir(struct error *err) {
+    const char *home = setting("HOME");
+    if (home && home[0] == '/') return checked(strdup(home), err);
+    char space[4096];
+    struct passwd entry, *found = NULL;
+    if (getpwuid_r(geteuid(), &entry, space, sizeof space, &found) == 0 && found)
+        return checked(strdup(entry.pw_dir), err);
+    error_set(err, ERROR_NOT_FOUND, "no home folder: set HOME, or PADDOCK_STATE");
+    return NULL;
+}
+
+char *paths_state(enum paths_scope scope, struct error *err) {
+    const char *set = setting("PADDOCK_STATE");
+    if (set) return paths_absolute(set, err);
+    if (scope == PATHS_SERVICE) return checked(strdup(SERVICE_STATE), err);
+    set = setting("XDG_STATE_HOME");
+    if (set && set[0] == '/') return checked(path_join(set, "paddock"), err);
+    _cleanup_free_ char *home = home_dir(err);
+    return home ? checked(path_join(home, ".local/state/paddock"), err) : NULL;
+}
+
+/* A socket's path must fit sun_path. */
+static char *socket_path(char *path, struct error *err) {
+    struct sockaddr_un address;
+    if (checked(path, err) && strlen(path) >= sizeof address.sun_path) {
+        error_set(err, ERROR_INVALID, "socket path %s: longer than %zu bytes", path,
+                  sizeof address.sun_path - 1);
+        free(path);
+        return NULL;
+    }
+    return path;
+}
+
+char *paths_socket(enum paths_scope scope, struct error *err) {
+    const char *set = setting("PADDOCK_SOCKET");
+    if (set) {
+        char *path = paths_absolute(set, err);
+        return path ? socket_path(path, err) : NULL;
+    }
+    if (scope == PATHS_SERVICE) return checked(strdup(SERVICE_SOCKET), err);
+    set = setting("XDG_RUNTIME_DIR");
+    if (set && set[0] == '/') return socket_path(path_join(set, "paddock/paddockd.sock"), err);
+    return socket_path(str_printf("/tmp/paddock-%u/paddockd.sock", (unsigned)geteuid()), err);
+}
+
+char *paths_socket_client(struct error *err) {
+    if (!setting("PADDOCK_SOCKET") && access(SERVICE_SOCKET, W_OK) == 0)
+        return checked(strdup(SERVICE_SOCKET), err);
+    return paths_socket(PATHS_PRIVATE, err);
+}
+
+/* The folder this program lies in. */
+static char *own_dir(struct error *err) {
+    char exe[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    if (len < 0) {
+        error_sys(err, errno, "/proc/self/exe");
+        return NULL;
+    }
+    exe[len] = '\0';
+    char *slash = strrchr(exe, '/');
+    if (slash) *slash = '\0';
+    return checked(strdup(exe), err);
+}
+
+char *paths_program(const char *name, struct error *err) {
+    const char *set = setting("PADDOCK_BIN");
+    _cleanup_free_ char *dir = set ? paths_absolute(set, err) : own_dir(err);
+    if (!dir) return NULL;
+    char *path = checked(path_join(dir, name), err);
+    if (path && access(path, X_OK) < 0) {
+        error_sys(err, errno, "program %s", path);
+        free(path);
+        return NULL;
+    }
+    return path;
+}
