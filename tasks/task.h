@@ -41,29 +41,32 @@ struct task_phase_spec {
 struct task_record {
     char *title;
     char *description;
-    char *dir;                 /* absolute: <task>/records/<i> */
-    char digest[DIGEST_HEX];   /* over names, modes and contents, sorted by name */
+    char *dir;               /* absolute: <task>/records/<i> */
+    char digest[DIGEST_HEX]; /* over names, modes and contents, sorted by name */
 };
 
-struct task_data {             /* absent when `file` is NULL */
-    char **command;            /* prints the text; run inside a fence */
-    char *package;             /* the Debian package that has it */
-    char sha256[DIGEST_HEX];   /* of the text */
+struct task_data {           /* absent when `file` is NULL */
+    char **command;          /* prints the text; run inside a fence */
+    char *package;           /* the Debian package that has it */
+    char sha256[DIGEST_HEX]; /* of the text */
     int64_t bytes;
-    char *file;                /* name below PADDOCK_DATA, e.g. "train.txt" */
+    char *file; /* name below PADDOCK_DATA, e.g. "train.txt" */
     int64_t block_bytes;
-    double held_out;           /* fraction of the blocks */
+    double held_out; /* fraction of the blocks */
+    char **hide;     /* absolute paths of the image that hold the text or print it:
+                        every phase sees an empty file in their place; may be NULL */
 };
 
 struct task {
     char *name;
     char *title;
     enum task_kind kind;
-    char *dir;                 /* absolute */
-    char *statement;           /* text of statement.md */
+    char *dir;            /* absolute */
+    char *statement;      /* text of statement.md */
+    char *statement_file; /* its name below `dir` */
     char *image;
-    char **editable;           /* fnmatch(3) patterns of paths below the workspace */
-    int64_t max_source_bytes;  /* over all files of a version */
+    char **editable;          /* fnmatch(3) patterns of paths below the workspace */
+    int64_t max_source_bytes; /* over all files of a version */
     int64_t max_source_files;
     struct task_record *records; /* record i is records[i − 1] */
     size_t record_count;
@@ -73,26 +76,29 @@ struct task {
     bool has_build;
     enum task_examiner examiner;
     int64_t streams, tokens, rounds, vocabulary; /* lockstep: B, T, repetitions, V */
-    char *artifact;            /* path below the workspace collected after train ("out") */
+    char *artifact; /* path below the workspace collected after train ("out") */
     int64_t artifact_bytes, artifact_files;
 
-    char *metric;              /* "loss", "steps" */
-    char *unit;                /* "bits per byte" */
+    char *metric; /* "loss", "steps" */
+    char *unit;   /* "bits per byte" */
     bool higher_is_better;
     bool has_target;
-    double target;             /* the metric must be at most (at least) this */
+    double target; /* the metric must be at most (at least) this */
 
     int64_t blocks_min, blocks_max; /* repeats of a measurement */
-    double half_width;         /* stop when the interval of FSR is this narrow */
-    char digest[DIGEST_HEX];   /* over task.json, statement, records, examine/ */
+    double half_width;              /* stop when the interval of FSR is this narrow */
+    char digest[DIGEST_HEX];        /* over task.json, statement, records, examine/; not hints,
+                                       which change what is told, not what is raced */
 };
 
-/* Loads and validates a task folder. */
+/* Loads and validates a task folder; the first fault is the error. `out` is to
+ * be zero before and must be given to task_clear() after, also on failure. */
 int task_load(const char *dir, struct task *out, struct error *err);
 void task_clear(struct task *t);
 #define _cleanup_task_ __attribute__((cleanup(task_clear)))
 
-/* A reference such as "tinygpt" or "tinygpt:3" → name and step (default 1). */
+/* A reference such as "tinygpt" or "tinygpt:3" → name and step (default 1). A
+ * name with a slash in it is a folder (see task_find). */
 int task_ref_parse(const char *ref, char **name, int64_t *step, struct error *err);
 
 /* Finds a task by name in the catalogues: PADDOCK_TASKS (colon-separated), the
@@ -104,10 +110,12 @@ int task_list(char ***names, struct error *err); /* sorted, NULL-terminated */
 /* The hint of a step at level 1–3; level 0 (the diff) is made by the caller. */
 int task_hint(const struct task *t, int64_t step, int level, char **text, struct error *err);
 
-/* Whether a version may create, change or delete this path. */
+/* Whether a version may create, change or delete this path. A pattern's `*`
+ * does not cross a slash. */
 bool task_may_edit(const struct task *t, const char *path);
 
-/* Every fault of a folder, not only the first: for `paddock task check`.
+/* Every fault of a folder, not only the first: for `paddock task check`. Looks
+ * at more than task_load() needs: hints, policies, records against `editable`.
  * Appends one line each to `out`; returns how many, or -1 when the folder
  * cannot be read at all. */
 int task_check(const char *dir, struct buf *out, struct error *err);

@@ -21,14 +21,16 @@
 
 struct fsr_interval {
     double estimate;
-    double low, high;   /* meaningless unless bounded */
-    bool bounded;       /* false: the gap is not resolved from zero at this level */
-    double gap;         /* t_A − t_B, seconds */
-    double gap_low, gap_high; /* its own interval */
-    double gap_to_noise; /* gap / standard error of the gap */
-    double cv;          /* pooled coefficient of variation of one run */
+    double low, high;              /* meaningless unless bounded */
+    bool bounded;                  /* false: the gap is not resolved from zero at this level */
+    double gap;                    /* t_A − t_B, seconds */
+    double gap_low, gap_high;      /* its own interval */
+    double gap_to_noise;           /* gap / standard error of the gap; infinite without noise */
+    double cv;                     /* pooled coefficient of variation of one run, blocks removed */
     double mean_a, mean_b, mean_c; /* arm means (trimmed from 5 blocks on), seconds */
     double df;
+    double level; /* as asked for */
+    size_t blocks, arms;
     bool trimmed;
 };
 
@@ -38,16 +40,30 @@ struct fsr_interval {
 int fsr_estimate(const double *times, size_t blocks, size_t arms, double level,
                  struct fsr_interval *out, struct error *err);
 
+/*
+ * Half-widths are of the interval, divided by |FSR| where that is above 1: an
+ * FSR of −40 ± 1 is a clear answer.
+ *
+ * `gap-nonpositive` says something about the task on this machine, and needs
+ * evidence: the gap's interval reaches down to zero and not up to 1 % of t_A.
+ * A gap that merely drowns in noise (its interval contains zero but also a gap
+ * worth having) is `no-resolution`: more blocks may tell.
+ */
 enum fsr_outcome {
-    FSR_SCORED,       /* half-width ≤ 0.10 */
-    FSR_SCORED_WIDE,  /* ≤ 0.50 */
-    FSR_NO_RESOLUTION,
-    FSR_GAP_NONPOSITIVE,
+    FSR_SCORED,          /* half-width ≤ 0.10 */
+    FSR_SCORED_WIDE,     /* half-width ≤ 0.50 */
+    FSR_NO_RESOLUTION,   /* unbounded, wider, or gap-to-noise < 4 */
+    FSR_GAP_NONPOSITIVE, /* the next record is not faster here: not a score of 0 */
 };
 enum fsr_outcome fsr_classify(const struct fsr_interval *i);
 const char *fsr_outcome_name(enum fsr_outcome o); /* "scored", "scored-wide", … */
 
-/* Repeats needed for a half-width, from what was measured so far; 0: unknown. */
+/* half-width as fsr_classify() sees it; infinite when unbounded. */
+double fsr_half_width(const struct fsr_interval *i);
+
+/* Blocks needed for a half-width (as above), if means and noise stay what was
+ * measured so far; 0: unknown, since the gap is not positive or 10,000 blocks
+ * would not do. */
 double fsr_blocks_needed(const struct fsr_interval *i, double half_width);
 
 /* Quantile of Student's t, p in (0, 1), df > 0. */

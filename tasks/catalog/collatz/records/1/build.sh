@@ -1,0 +1,3 @@
+#!/bin/sh
+set -eu
+cc -O2 -o collatz collatz.c

@@ -1,0 +1,3 @@
+#!/bin/sh
+set -eu
+cc -O3 -pthread -o collatz collatz.c
