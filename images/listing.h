@@ -43,6 +43,8 @@ int listing_read(int dirfd, uint64_t entries_max, bool digests, struct listing *
                  struct error *err);
 /* The entry of this path, or NULL. */
 const struct listing_entry *listing_find(const struct listing *l, const char *path);
+/* As git has it: 0100644, 0100755, or 0120000 of a link. */
+unsigned listing_git_mode(const struct listing_entry *e);
 void listing_free(struct listing *l);
 #define _cleanup_listing_ __attribute__((cleanup(listing_free)))
 

@@ -12,14 +12,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DIFF_FILE_MAX (UINT64_C(8) << 20)  /* a larger file is treated as binary */
+#define DIFF_FILE_MAX (UINT64_C(2) << 20)  /* a larger file is treated as binary */
 #define DIFF_MAX      (UINT64_C(16) << 20) /* bytes of a whole diff; beyond: ERROR_LIMIT */
 
 /* One side of one file; data NULL: the file is not there. */
 struct diff_side {
     const char *data;
     size_t len;
-    unsigned mode; /* 0644 or 0755; 0 means 0644 */
+    unsigned mode; /* as git has it (listing_git_mode()); 0 means 0100644 */
 };
 
 /* Appends the diff of one file; nothing when both sides are the same. */
