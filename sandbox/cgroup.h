@@ -57,9 +57,12 @@ int cgroup_clone_fd(const struct cgroup *cg);
 /* Puts a process into every group it is not in yet by CLONE_INTO_CGROUP. */
 int cgroup_attach(struct cgroup *cg, pid_t pid, bool cloned_into, struct error *err);
 
-/* A descriptor that becomes readable when memory ran out (v1 eventfd; v2
- * inotify on memory.events), or -1. Borrowed. */
+/* A descriptor that becomes readable when memory may have run out (v1 eventfd;
+ * v2 inotify on memory.events, which also tells of lesser things), or -1.
+ * Borrowed; ask cgroup_oom_seen() when it is readable. */
 int cgroup_oom_fd(const struct cgroup *cg);
+/* Empties that descriptor and says whether memory ran out at any time so far. */
+bool cgroup_oom_seen(struct cgroup *cg);
 
 void cgroup_sample(struct cgroup *cg, struct cgroup_usage *out);
 /* How many processes are in it: 0 only when all groups are empty; -1 unknown. */
@@ -78,5 +81,8 @@ int cgroup_destroy(struct cgroup *cg, int patience_ms, struct error *err);
 /* For the sweep: kills and removes a group by the paths recorded for it. Only
  * paths of the form <mounted cgroup hierarchy>/…/paddock/<id> are accepted. */
 int cgroup_sweep(char *const *paths, struct error *err);
+/* The same for a launcher that died before it could record any path: wherever
+ * cgroup_create() would put a group of that name here and now. */
+int cgroup_sweep_id(const char *id, struct error *err);
 
 #endif

@@ -1,12 +1,17 @@
 /*
  * The registry of live sandboxes: who runs, with which groups and ids, and the
  * sweep of what a killed launcher left (docs/architecture.md, "Live registry").
+ * PADDOCK_LIVE, an absolute path of a folder of ours, replaces its place.
+ *
+ * The locks are flock(2): a child keeps them alive until it execs or closes its
+ * descriptors, so the sandbox's init must close what it inherits.
  */
 #ifndef PADDOCK_SANDBOX_LIVE_H
 #define PADDOCK_SANDBOX_LIVE_H
 
 #include "common/error.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct live; /* this launcher's entry; holds the lock */

@@ -1,0 +1,194 @@
+/*
+ * A sandbox's group in the unified hierarchy
+ * (Documentation/admin-guide/cgroup-v2.rst).
+ *
+ * A controller must be enabled in subtree_control of every folder above, and a
+ * folder with processes of its own cannot enable memory, pids or io ("no
+ * internal processes"; the top is exempt). Our own group has at least ourselves
+ * in it, unless it was enabled before by who delegated it (PADDOCK_CGROUP). If
+ * we are alone we move to a leaf beside; we never move anybody else.
+ */
+#include "common/cleanup.h"
+#include "sandbox/cgroup_internal.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
+#define V2_CONTROLLERS (CTL_BIT(CTL_MEMORY) | CTL_BIT(CTL_PIDS) | CTL_BIT(CTL_IO))
+
+static unsigned controllers_in(int fd, const char *file) {
+    char text[512];
+    return cgroup_read(fd, file, text, sizeof text) < 0 ? 0 : cgroup_controllers_parse(text);
+}
+
+/* Whether the process list of a group is ours alone. */
+static bool alone_in(int fd) {
+    char text[64];
+    char mine[16];
+    snprintf(mine, sizeof mine, "%d\n", (int)getpid());
+    return cgroup_read(fd, "cgroup.procs", text, sizeof text) > 0 && strcmp(text, mine) == 0;
+}
+
+static int move_to_leaf(int fd) {
+    if (mkdirat(fd, "paddock.launcher", 0755) < 0 && errno != EEXIST) return -1;
+    return cgroup_write(fd, "paddock.launcher/cgroup.procs", "0");
+}
+
+static int enable_each(int fd, unsigned missing) {
+    static const struct {
+        enum controller controller;
+        const char *text;
+    } each[] = {
+        {CTL_MEMORY, "+memory"}, {CTL_PIDS, "+pids"}, {CTL_IO, "+io"}, {CTL_CPUSET, "+cpuset"}};
+    int result = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(each); i++)
+        if (missing & CTL_BIT(each[i].controller) &&
+            cgroup_write(fd, "cgroup.subtree_control", each[i].text) < 0)
+            result = -1;
+    return result;
+}
+
+/* Makes what of `wanted` is at hand available below the group. 0, or -1 and the
+ * errno that stopped some of it. */
+static int enable(int fd, unsigned wanted) {
+    unsigned missing = wanted & controllers_in(fd, "cgroup.controllers") &
+                       ~controllers_in(fd, "cgroup.subtree_control");
+    if (!missing || enable_each(fd, missing) == 0) return 0;
+    if (errno != EBUSY || !alone_in(fd) || move_to_leaf(fd) < 0) return -1;
+    return enable_each(fd, missing);
+}
+
+/* A plain user can move a process only when the nearest common ancestor of both
+ * groups is theirs too. */
+static bool may_attach(const struct cgroup_hierarchy *h, const char *base) {
+    if (geteuid() == 0) return true;
+    _cleanup_free_ char *own = cgroup_hierarchy_own(h);
+    if (!own) return false;
+    size_t common = 0;
+    for (size_t i = 0;; i++) {
+        bool own_ends = own[i] == '\0' || own[i] == '/';
+        bool base_ends = base[i] == '\0' || base[i] == '/';
+        if (own_ends && base_ends) common = i;
+        if (own[i] != base[i] || own[i] == '\0') break;
+    }
+    _cleanup_free_ char *procs = str_printf("%s%.*s/cgroup.procs", h->mount, (int)common, base);
+    return procs && faccessat(AT_FDCWD, procs, W_OK, AT_EACCESS) == 0;
+}
+
+/* Makes the group below one base. NULL and errno when nothing can be made;
+ * *trouble is the errno that kept controllers away. */
+static struct cgroup_group *make_below(struct cgroup *cg, const struct cgroup_hierarchy *h,
+                                       const char *base, unsigned wanted, int *trouble) {
+    *trouble = 0;
+    if (!may_attach(h, base)) {
+        errno = EACCES;
+        return NULL;
+    }
+    struct cgroup_group *g = cgroup_group_make(cg, h, base);
+    if (!g) return NULL;
+    g->controllers = controllers_in(g->fd, "cgroup.controllers");
+    if (!(wanted & ~g->controllers)) return g;
+    _cleanup_close_ int above = openat(g->parent, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (above < 0 || enable(above, wanted) < 0) *trouble = errno;
+    if (enable(g->parent, wanted) < 0 && !*trouble) *trouble = errno;
+    g->controllers = controllers_in(g->fd, "cgroup.controllers");
+    return g;
+}
+
+/* The best base: the first that gives all that the hierarchy has; else the
+ * first that can be written at all. */
+static struct cgroup_group *make(struct cgroup *cg, const struct cgroup_hierarchy *h,
+                                 unsigned wanted, const char *delegated, char **why) {
+    _cleanup_cgroup_bases_ struct cgroup_bases bases = {0};
+    cgroup_bases(h, delegated, &bases);
+    size_t usable = bases.count;
+    int trouble = 0;
+    for (size_t i = 0; i < bases.count; i++) {
+        struct cgroup_group *g = make_below(cg, h, bases.items[i], wanted, &trouble);
+        if (!g && errno == EEXIST) return NULL;
+        if (!g && !*why)
+            *why = str_printf("no writable group: %s%s: %s", h->mount, bases.items[i],
+                              strerror(errno));
+        if (!g) continue;
+        if (trouble == 0) return g;
+        if (usable == bases.count) {
+            usable = i;
+            free(*why);
+            *why = str_printf("%s%s: cannot enable the controller: %s", h->mount, bases.items[i],
+                              trouble == EBUSY ? "the group has processes of its own (see "
+                                                 "PADDOCK_CGROUP)"
+                                               : strerror(trouble));
+        }
+        cgroup_group_undo(cg);
+    }
+    errno = EACCES;
+    return usable == bases.count ? NULL : make_below(cg, h, bases.items[usable], wanted, &trouble);
+}
+
+static int watch_oom(const struct cgroup_group *g) {
+    _cleanup_free_ char *events = str_printf("%s/memory.events", g->path);
+    _cleanup_close_ int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (!events || fd < 0 || inotify_add_watch(fd, events, IN_MODIFY) < 0) return -1;
+    return steal_fd(&fd);
+}
+
+static void limit_memory(struct cgroup *cg, const struct cgroup_group *g, int64_t bytes) {
+    if (bytes == 0) {
+        cgroup_control_on(cg, CGROUP_MEMORY, "memory (v2), no limit asked for");
+        return;
+    }
+    if (cgroup_write_int(g->fd, "memory.max", bytes) < 0) {
+        cgroup_control_off(cg, CGROUP_MEMORY, "%s/memory.max: %s", g->path, strerror(errno));
+        return;
+    }
+    /* The first is absent where the kernel does not count swap. */
+    bool swapless = cgroup_write(g->fd, "memory.swap.max", "0") == 0;
+    bool group = cgroup_write(g->fd, "memory.oom.group", "1") == 0;
+    cgroup_control_on(cg, CGROUP_MEMORY, "memory.max (v2)%s%s",
+                      swapless ? "" : ", swap not limited", group ? "" : ", not killed as one");
+    cg->oom_fd = watch_oom(g);
+}
+
+static void limit_pids(struct cgroup *cg, const struct cgroup_group *g, int64_t pids) {
+    if (pids == 0) cgroup_control_on(cg, CGROUP_PIDS, "pids (v2), no limit asked for");
+    else if (cgroup_write_int(g->fd, "pids.max", pids) == 0)
+        cgroup_control_on(cg, CGROUP_PIDS, "pids.max (v2)");
+    else cgroup_control_off(cg, CGROUP_PIDS, "%s/pids.max: %s", g->path, strerror(errno));
+}
+
+static void limit_cpuset(struct cgroup *cg, const struct cgroup_group *g, const char *cpus) {
+    if (cgroup_write(g->fd, "cpuset.cpus", cpus) == 0)
+        cgroup_control_on(cg, CGROUP_CPUSET, "cpuset.cpus (v2)");
+    else cgroup_control_off(cg, CGROUP_CPUSET, "%s/cpuset.cpus: %s", g->path, strerror(errno));
+}
+
+static void say_why(struct cgroup *cg, const char *why) {
+    static const enum cgroup_control served[] = {CGROUP_CPU, CGROUP_MEMORY, CGROUP_PIDS, CGROUP_IO,
+                                                 CGROUP_FREEZE};
+    for (size_t i = 0; why && i < ARRAY_SIZE(served); i++)
+        cgroup_control_off(cg, served[i], "%s", why);
+    if (why && !str_starts(cg->controls[CGROUP_CPUSET].detail, "no list"))
+        cgroup_control_off(cg, CGROUP_CPUSET, "%s", why);
+}
+
+int cgroup_v2_create(struct cgroup *cg, const struct cgroup_hierarchy *h,
+                     const struct cgroup_want *want, struct error *err) {
+    unsigned wanted = V2_CONTROLLERS | (want->cpus ? CTL_BIT(CTL_CPUSET) : 0);
+    _cleanup_free_ char *why = NULL;
+    const struct cgroup_group *g = make(cg, h, wanted, want->delegated, &why);
+    if (!g && errno == EEXIST)
+        return error_set(err, ERROR_EXISTS, "a group of that name is in use: %s", h->mount);
+    say_why(cg, why);
+    if (!g) return 0;
+    if (faccessat(g->fd, "cpu.stat", R_OK, 0) == 0)
+        cgroup_control_on(cg, CGROUP_CPU, "cpu.stat (v2)");
+    if (faccessat(g->fd, "cgroup.freeze", W_OK, 0) == 0)
+        cgroup_control_on(cg, CGROUP_FREEZE, "cgroup.freeze (v2)");
+    if (g->controllers & CTL_BIT(CTL_MEMORY)) limit_memory(cg, g, want->limits->memory_bytes);
+    if (g->controllers & CTL_BIT(CTL_PIDS)) limit_pids(cg, g, want->limits->pids);
+    if (g->controllers & CTL_BIT(CTL_IO)) cgroup_control_on(cg, CGROUP_IO, "io.stat (v2)");
+    if (g->controllers & wanted & CTL_BIT(CTL_CPUSET)) limit_cpuset(cg, g, want->cpus);
+    return 0;
+}

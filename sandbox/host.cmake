@@ -1,0 +1,16 @@
+# What the launcher does to the machine: groups, the live registry, collection,
+# and what the machine can do at all.
+add_library(
+  paddock_sandbox_host STATIC
+  cgroup.c
+  cgroup_kill.c
+  cgroup_map.c
+  cgroup_sweep.c
+  cgroup_usage.c
+  cgroup_v1.c
+  cgroup_v2.c
+  collect.c
+  collect_walk.c
+  live.c
+  live_dir.c)
+target_link_libraries(paddock_sandbox_host PUBLIC paddock_common)
