@@ -33,15 +33,11 @@ int cgroup_write_int(int fd, const char *file, int64_t value) {
 int cgroup_read(int fd, const char *file, char *out, size_t size) {
     _cleanup_close_ int in = openat(fd, file, O_RDONLY | O_CLOEXEC);
     if (in < 0) return -1;
-    size_t len = 0;
-    while (len < size - 1) {
-        ssize_t n = read(in, out + len, size - 1 - len);
-        if (n < 0) return -1;
-        if (n == 0) break;
-        len += (size_t)n;
-    }
-    out[len] = '\0';
-    return (int)len;
+    /* One read: the kernel shows these files whole to a buffer large enough. */
+    ssize_t n = read(in, out, size - 1);
+    if (n < 0) return -1;
+    out[n] = '\0';
+    return (int)n;
 }
 
 int64_t cgroup_read_int(int fd, const char *file) {
@@ -291,6 +287,7 @@ int cgroup_create_on(const struct cgroup_map *map, const char *delegated, const 
     if (!cg) return error_sys(err, ENOMEM, "cgroup %s", id);
     struct cgroup_want want = {
         .limits = limits ? limits : &no_limits, .cpus = cpus, .delegated = delegated};
+    for (size_t i = 0; i < map->count; i++) want.elsewhere |= map->items[i].controllers;
     if (create_groups(cg, map, &want, err) < 0) {
         cgroup_destroy(cg, 100, NULL);
         return error_wrap(err, "cgroup %s", id);
@@ -315,6 +312,34 @@ int cgroup_attach(struct cgroup *cg, pid_t pid, bool cloned_into, struct error *
             return error_sys(err, errno, "attach process %d to %s", (int)pid, g->path);
     }
     return 0;
+}
+
+int cgroup_enter_open(const struct cgroup *cg, bool cloned_into, struct cgroup_door *out,
+                      struct error *err) {
+    *out = (struct cgroup_door){0};
+    for (size_t i = 0; i < cg->count; i++) {
+        const struct cgroup_group *g = &cg->groups[i];
+        if (g->unified && cloned_into) continue;
+        int fd = openat(g->fd, g->unified ? "cgroup.procs" : "tasks", O_WRONLY | O_CLOEXEC);
+        if (fd < 0) {
+            error_sys(err, errno, "%s", g->path);
+            cgroup_enter_close(out);
+            return -1;
+        }
+        out->fds[out->count++] = fd;
+    }
+    return 0;
+}
+
+int cgroup_enter(const struct cgroup_door *door) {
+    for (size_t i = 0; i < door->count; i++)
+        if (write(door->fds[i], "0", 1) != 1) return -1;
+    return 0;
+}
+
+void cgroup_enter_close(struct cgroup_door *door) {
+    for (size_t i = 0; i < door->count; i++) close(door->fds[i]);
+    door->count = 0;
 }
 
 /* A group is busy for a moment after its last process was reaped. */

@@ -16,6 +16,7 @@
 #include "sandbox/spec.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -56,6 +57,22 @@ bool cgroup_enforces(const struct cgroup *cg, enum cgroup_control c, const char 
 int cgroup_clone_fd(const struct cgroup *cg);
 /* Puts a process into every group it is not in yet by CLONE_INTO_CGROUP. */
 int cgroup_attach(struct cgroup *cg, pid_t pid, bool cloned_into, struct error *err);
+
+/* The cheaper way in: the child itself writes to descriptors the parent opened,
+ * with no other call, while it still has one thread. The kernel then need not
+ * hold up all forks and exits of the machine, which costs an attach by pid up
+ * to some milliseconds (cgroup_procs_write_start() in kernel/cgroup/cgroup.c).
+ * The parent closes its copy after the fork; the child's go at its exec. */
+#define CGROUP_DOOR_MAX 10
+struct cgroup_door {
+    int fds[CGROUP_DOOR_MAX];
+    size_t count;
+};
+int cgroup_enter_open(const struct cgroup *cg, bool cloned_into, struct cgroup_door *out,
+                      struct error *err);
+/* In the child: 0, or -1 and errno. Async-signal-safe. */
+int cgroup_enter(const struct cgroup_door *door);
+void cgroup_enter_close(struct cgroup_door *door);
 
 /* A descriptor that becomes readable when memory may have run out (v1 eventfd;
  * v2 inotify on memory.events, which also tells of lesser things), or -1.

@@ -85,7 +85,7 @@ struct cgroup_state {
     char *detail;
 };
 
-#define CGROUP_GROUPS 10
+#define CGROUP_GROUPS CGROUP_DOOR_MAX
 struct cgroup {
     char *id;
     struct cgroup_group groups[CGROUP_GROUPS];
@@ -134,6 +134,7 @@ struct cgroup_want {
     const struct spec_limits *limits;
     const char *cpus;
     const char *delegated;
+    unsigned elsewhere; /* controllers that v1 hierarchies have */
 };
 
 int cgroup_v1_create(struct cgroup *cg, const struct cgroup_hierarchy *h, unsigned needed,

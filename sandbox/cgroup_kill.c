@@ -14,7 +14,6 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -67,26 +66,25 @@ static int64_t signal_listed(const struct cgroup_group *g) {
     return count;
 }
 
-/* Waits until `key` of cgroup.events is `value`; the kernel notifies by POLLPRI. */
+static void nap(int64_t ns) {
+    struct timespec t = {.tv_sec = ns / NS_PER_SEC, .tv_nsec = ns % NS_PER_SEC};
+    nanosleep(&t, NULL);
+}
+
+/* Waits until `key` of cgroup.events is `value`. The kernel would notify, but
+ * at most every 10 ms (CGROUP_FILE_NOTIFY_MIN_INTV): looking is faster. */
 static bool wait_event(const struct cgroup_group *g, const char *key, int64_t value,
                        int64_t deadline) {
     _cleanup_close_ int fd = openat(g->fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
-    for (;;) {
+    for (int64_t pause = NS_PER_MS / 32;; pause = pause < NS_PER_MS ? pause * 2 : pause) {
         char text[128];
         ssize_t n = fd < 0 ? -1 : pread(fd, text, sizeof text - 1, 0);
         if (n < 0) return false;
         text[n] = '\0';
         if (cgroup_field(text, key) == value) return true;
-        int64_t left = deadline - clock_mono_ns();
-        if (left <= 0) return false;
-        struct pollfd p = {.fd = fd, .events = POLLPRI};
-        poll(&p, 1, (int)((left + NS_PER_MS - 1) / NS_PER_MS));
+        if (clock_mono_ns() >= deadline) return false;
+        nap(pause);
     }
-}
-
-static void nap(int64_t ns) {
-    struct timespec t = {.tv_sec = ns / NS_PER_SEC, .tv_nsec = ns % NS_PER_SEC};
-    nanosleep(&t, NULL);
 }
 
 static bool freeze_v1(const struct cgroup_group *g, bool frozen) {

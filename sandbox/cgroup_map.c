@@ -201,8 +201,8 @@ static void bases_add(struct cgroup_bases *b, const char *path) {
 static bool memory_is_unlimited(const struct cgroup_hierarchy *h, const char *own) {
     _cleanup_free_ char *path = path_join(h->mount, own + 1);
     while (path && strlen(path) > strlen(h->mount)) {
-        _cleanup_close_ int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (cgroup_read_int(fd, "memory.limit_in_bytes") < V1_NO_LIMIT) return false;
+        _cleanup_free_ char *file = path_join(path, "memory.limit_in_bytes");
+        if (!file || cgroup_read_int(AT_FDCWD, file) < V1_NO_LIMIT) return false;
         *strrchr(path, '/') = '\0';
     }
     return path != NULL;

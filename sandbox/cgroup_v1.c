@@ -97,10 +97,11 @@ static void limit_pids(struct cgroup *cg, const struct cgroup_group *g, int64_t 
 static void limit_devices(struct cgroup *cg, const struct cgroup_group *g) {
     static const char *const allowed[] = {"c 1:3 rw", "c 1:5 rw", "c 1:7 rw",  "c 1:8 rw",
                                           "c 1:9 rw", "c 5:2 rw", "c 136:* rw"};
-    int r = cgroup_write(g->fd, "devices.deny", "a");
-    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(allowed); i++)
-        r = cgroup_write(g->fd, "devices.allow", allowed[i]);
-    if (r == 0) cgroup_control_on(cg, CGROUP_DEVICES, "devices.allow (v1)");
+    bool ok = cgroup_write(g->fd, "devices.deny", "a") == 0;
+    _cleanup_close_ int fd = openat(g->fd, "devices.allow", O_WRONLY | O_CLOEXEC);
+    for (size_t i = 0; ok && i < ARRAY_SIZE(allowed); i++)
+        ok = write(fd, allowed[i], strlen(allowed[i])) > 0;
+    if (ok) cgroup_control_on(cg, CGROUP_DEVICES, "devices.allow (v1)");
     else cgroup_control_off(cg, CGROUP_DEVICES, "%s/devices: %s", g->path, strerror(errno));
 }
 

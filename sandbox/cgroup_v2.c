@@ -88,7 +88,7 @@ static struct cgroup_group *make_below(struct cgroup *cg, const struct cgroup_hi
     }
     struct cgroup_group *g = cgroup_group_make(cg, h, base);
     if (!g) return NULL;
-    g->controllers = controllers_in(g->fd, "cgroup.controllers");
+    if (wanted) g->controllers = controllers_in(g->fd, "cgroup.controllers");
     if (!(wanted & ~g->controllers)) return g;
     _cleanup_close_ int above = openat(g->parent, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (above < 0 || enable(above, wanted) < 0) *trouble = errno;
@@ -176,6 +176,7 @@ static void say_why(struct cgroup *cg, const char *why) {
 int cgroup_v2_create(struct cgroup *cg, const struct cgroup_hierarchy *h,
                      const struct cgroup_want *want, struct error *err) {
     unsigned wanted = V2_CONTROLLERS | (want->cpus ? CTL_BIT(CTL_CPUSET) : 0);
+    wanted &= ~want->elsewhere;
     _cleanup_free_ char *why = NULL;
     const struct cgroup_group *g = make(cg, h, wanted, want->delegated, &why);
     if (!g && errno == EEXIST)
