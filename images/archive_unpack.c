@@ -274,8 +274,9 @@ static int read_entries(struct unpack *u) {
         struct archive_entry *e;
         int r = archive_read_next_header(u->tar, &e);
         if (r == ARCHIVE_EOF) break;
-        /* A warning is about a name outside ASCII, which we check ourselves. */
-        if (r != ARCHIVE_OK && r != ARCHIVE_WARN) return tar_error(u);
+        /* EILSEQ is about a name outside ASCII, which we check ourselves. */
+        if (r != ARCHIVE_OK && !(r == ARCHIVE_WARN && archive_errno(u->tar) == EILSEQ))
+            return tar_error(u);
         if (unpack_entry(u, e) < 0) return -1;
     }
     if (archive_stream_ended_early(u->stream))

@@ -1,1 +1,3 @@
 paddock_unit_test(test_archive unit/test_archive.c paddock_images)
+paddock_unit_test(test_archive_hostile unit/test_archive_hostile.c paddock_images)
+paddock_unit_test(test_image_store unit/test_image_store.c paddock_images)
