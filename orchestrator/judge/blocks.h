@@ -1,0 +1,47 @@
+/*
+ * The plan of a measurement: randomised complete blocks. Each block runs every
+ * arm once, in an order drawn for it, each run with a program seed of its own;
+ * the drift of the machine then falls on all arms alike. And when to stop.
+ *
+ * Order and seeds follow from the installation's secret, so that a restarted
+ * daemon carries on with the same plan, and nobody else can foresee a seed.
+ */
+#ifndef PADDOCK_ORCHESTRATOR_JUDGE_BLOCKS_H
+#define PADDOCK_ORCHESTRATOR_JUDGE_BLOCKS_H
+
+#include "common/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Writes the arms 0 … arms − 1 in the order in which block `block` runs them. */
+void blocks_order(const uint8_t secret[32], const char *measurement, size_t block, size_t arms,
+                  size_t *order);
+
+/* The program's seed (PADDOCK_SEED) of one run. `attempt` counts from 0: a run
+ * that was void and is repeated gets another seed. */
+uint64_t blocks_seed(const uint8_t secret[32], const char *measurement, size_t block, size_t arm,
+                     unsigned attempt);
+
+struct blocks_rule {
+    size_t min, max;   /* blocks */
+    double half_width; /* of each candidate's FSR, as fsr_half_width() gives it */
+};
+
+enum blocks_next {
+    BLOCKS_GO_ON,
+    BLOCKS_RESOLVED, /* every candidate's 99 % interval is narrow enough */
+    BLOCKS_NO_GAP,   /* at 99 %, the next record is not faster than the first here */
+    BLOCKS_SPENT,    /* `max` blocks are done */
+};
+const char *blocks_next_name(enum blocks_next n); /* "go-on", "resolved", "no-gap", "spent" */
+
+/* Whether to run another block, after `blocks` whole ones (times as for
+ * fsr_estimate()). To look after every block and stop at the first narrow 95 %
+ * interval would keep the lucky ones (coverage of those that stopped: 93 %), so
+ * it looks at 3, 5, 7, 10, 14, 20, 28, … blocks only, at the 99 % level; what is
+ * reported is the 95 % interval. */
+int blocks_decide(const double *times, size_t blocks, size_t arms, const struct blocks_rule *rule,
+                  enum blocks_next *next, struct error *err);
+
+#endif
