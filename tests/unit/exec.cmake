@@ -1,0 +1,1 @@
+paddock_unit_test(test_exec unit/test_exec.c paddock_exec)
