@@ -1,0 +1,7 @@
+# Record 3
+echo "seed is a secret" >/dev/null
+echo "training"
+echo "a note" >&2
+sleep 0.01
+mkdir -p "$PADDOCK_OUT"
+echo 1 >"$PADDOCK_OUT/answer"
