@@ -29,26 +29,34 @@ enum policy_action {
 };
 
 enum policy_compare { /* of one argument with a constant */
-    POLICY_EQ,
-    POLICY_NE,
-    POLICY_LT,
-    POLICY_LE,
-    POLICY_GT,
-    POLICY_GE,
-    POLICY_MASKED_EQ, /* (argument & mask) == value */
+                      POLICY_EQ,
+                      POLICY_NE,
+                      POLICY_LT,
+                      POLICY_LE,
+                      POLICY_GT,
+                      POLICY_GE,
+                      POLICY_MASKED_EQ, /* (argument & mask) == value */
+                      POLICY_IN,        /* (argument & mask) is one of `values` */
 };
 
 struct policy_condition {
     unsigned argument; /* 0…5 */
     enum policy_compare compare;
     uint64_t value;
-    uint64_t mask;
+    uint64_t mask;    /* all ones unless the comparison is a masked one */
+    uint64_t *values; /* of POLICY_IN, else NULL */
+    size_t value_count;
+    char *text; /* the constants in the words of the file: "AF_UNIX, AF_INET" */
 };
 
+/* A call's answer: the rule whose conditions all hold; else the call's rule
+ * without conditions; else the policy's default. The order of the rules never
+ * matters, since loading refuses two that could answer the same call
+ * differently. */
 struct policy_rule {
     char *name;   /* of the rule, unique in the policy */
     char *reason; /* why these calls are (not) allowed; required */
-    char **calls; /* system call names */
+    char **calls; /* system call names; "?name": idle where nobody knows the name */
     enum policy_action action;
     int errno_value;
     struct policy_condition *conditions; /* all must hold */
@@ -62,11 +70,11 @@ struct policy {
     int default_errno;
     struct policy_rule *rules;
     size_t rule_count;
-    bool loopback;     /* whether the network namespace may have loopback up */
-    bool devpts;       /* whether an own devpts instance is mounted */
-    bool exec_workspace; /* whether programs in the workspace may be executed */
-    bool exec_tmp;       /* … and in /tmp */
-    char **devices;    /* beyond the fixed minimal set; absolute paths; usually none */
+    bool loopback;           /* whether the network namespace may have loopback up */
+    bool devpts;             /* whether an own devpts instance is mounted */
+    bool exec_workspace;     /* whether programs in the workspace may be executed */
+    bool exec_tmp;           /* … and in /tmp */
+    char **devices;          /* beyond the fixed minimal set; absolute paths; usually none */
     char sha256[DIGEST_HEX]; /* of the file's bytes */
 };
 
@@ -81,12 +89,12 @@ void policy_clear(struct policy *p);
 struct policy_filter {
     struct sock_filter *insns; /* owned */
     unsigned short count;
-    char sha256[DIGEST_HEX];   /* of the instructions */
-    bool prebuilt;             /* found among those compiled at build time */
+    char sha256[DIGEST_HEX]; /* of the instructions */
+    bool prebuilt;           /* found among those compiled at build time */
 };
 
-/* The filter of a policy: native architecture only (other ABIs are killed),
- * binary-tree layout. Takes the prebuilt one when the policy's digest is known,
+/* The filter of a policy: native architecture only (a call by another ABI kills
+ * the process), binary-tree layout. Takes the prebuilt one when the policy's digest is known,
  * else compiles with libseccomp. */
 int policy_filter(const struct policy *p, struct policy_filter *out, struct error *err);
 /* Always compiles. */
@@ -94,7 +102,8 @@ int policy_compile(const struct policy *p, struct policy_filter *out, struct err
 void policy_filter_clear(struct policy_filter *f);
 
 /* Which rule decides a call with unknown arguments: the answer to `paddock
- * policy explain`. Appends text lines to `out`. */
+ * policy explain`. Appends text lines to `out`. ERROR_NOT_FOUND for a name that
+ * is no system call. */
 int policy_explain(const struct policy *p, const char *call, struct buf *out, struct error *err);
 
 /* Finds a policy by name: "strict" → <dir>/strict.json with <dir> from
