@@ -12,5 +12,10 @@ add_library(
   collect.c
   collect_walk.c
   live.c
-  live_dir.c)
+  live_dir.c
+  probe.c
+  probe_groups.c
+  probe_kernel.c
+  probe_machine.c
+  probe_mounts.c)
 target_link_libraries(paddock_sandbox_host PUBLIC paddock_common)
