@@ -164,7 +164,7 @@ int store_read_names(const char *store, bool strict, struct image **list, size_t
         _cleanup_free_ char *name = record_name(e->d_name);
         if (name && push_record(store, name, strict, list, count, err) < 0) return -1;
     }
-    if (*count) qsort(*list, *count, sizeof **list, by_name);
+    if (*list) qsort(*list, *count, sizeof **list, by_name);
     return 0;
 }
 
@@ -181,7 +181,7 @@ int image_list(const char *store, struct image **out, size_t *count, struct erro
         image_list_free(named, named_count);
         return -1;
     }
-    if (named_count) memcpy(all + 1, named, named_count * sizeof *all);
+    if (all && named) memcpy(all + 1, named, named_count * sizeof *all);
     free(named);
     *out = all;
     *count = named_count + 1;

@@ -186,11 +186,13 @@ static int diff_entry(int old_dirfd, const struct listing_entry *old, int new_di
     if (old && new &&strcmp(old->sha256, new->sha256) == 0 &&
         listing_git_mode(old) == listing_git_mode(new))
         return 0;
+    const struct listing_entry *any = old ? old : new;
+    if (!any) return 0;
     _cleanup_buf_ struct buf a = {0}, b = {0};
     struct side sa, sb;
     if (load_side(old_dirfd, old, &a, &sa, err) < 0 || load_side(new_dirfd, new, &b, &sb, err) < 0)
         return -1;
-    return put_pair(out, old ? old->path : new->path, &sa, &sb, err);
+    return put_pair(out, any->path, &sa, &sb, err);
 }
 
 static int merge(int old_dirfd, const struct listing *old, int new_dirfd, const struct listing *new,

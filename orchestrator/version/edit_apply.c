@@ -207,8 +207,8 @@ static int stage_file(struct plan *p, size_t i) {
 
 /* Folders above a path, made where they are missing and remembered. */
 static int make_parents(struct plan *p, const char *path) {
-    _cleanup_free_ char *part = strdup(path);
-    if (!part) return error_sys(p->err, ENOMEM, "%s", path);
+    char part[PATH_MAX];
+    snprintf(part, sizeof part, "%s", path);
     for (char *slash = part; (slash = strchr(slash, '/')); *slash++ = '/') {
         *slash = '\0';
         _cleanup_close_ int parent = open_parent(p->dirfd, part);
@@ -275,7 +275,7 @@ static int take_back(struct plan *p) {
         _cleanup_close_ int parent = t->placed ? open_parent(p->dirfd, t->path) : -1;
         if (t->placed && unlinkat(parent, base_of(t->path), 0) < 0) r = -1;
     }
-    for (size_t i = strv_len(p->made); i-- > 0;) {
+    for (size_t i = strv_len(p->made); p->made && i-- > 0;) {
         _cleanup_close_ int parent = open_parent(p->dirfd, p->made[i]);
         if (parent >= 0) (void)unlinkat(parent, base_of(p->made[i]), AT_REMOVEDIR);
     }

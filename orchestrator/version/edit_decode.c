@@ -122,9 +122,12 @@ static void put_content(struct json_writer *w, const struct edit *e) {
         json_put_bytes(w, "content", e->content, e->len);
         return;
     }
-    _cleanup_free_ char *text = malloc(BASE64_ENCODE_RAW_LENGTH(e->len) + 1);
-    if (text) base64_encode_raw(text, e->len, (const uint8_t *)e->content);
-    if (text) json_put_bytes(w, "content_base64", text, BASE64_ENCODE_RAW_LENGTH(e->len));
+    struct buf text = {0};
+    size_t len = BASE64_ENCODE_RAW_LENGTH(e->len);
+    char *to = buf_reserve(&text, len);
+    if (to) base64_encode_raw(to, e->len, (const uint8_t *)e->content);
+    if (to) json_put_bytes(w, "content_base64", to, len);
+    buf_free(&text);
 }
 
 void edits_encode(const struct edit *edits, size_t count, struct json_writer *w, const char *key) {

@@ -101,7 +101,8 @@ static void add_bytes(struct buf *tar, const char *name, char type, const char *
     snprintf(header + 136, 12, "%011o", 1);
     header[156] = type;
     if (link) memcpy(header + 157, link, strnlen(link, 100));
-    memcpy(header + 257, "ustar\00000", 8);
+    memcpy(header + 257, "ustar", 6);
+    header[263] = header[264] = '0';
     seal(header);
     buf_append(tar, header, sizeof header);
     buf_append(tar, content, len);
@@ -268,8 +269,8 @@ static void links_out_are_refused_in_versions(void **state) {
 static void long_and_deep_names_are_refused(void **state) {
     char name[6000];
     _cleanup_buf_ struct buf longest = {0}, component = {0}, deep = {0}, folders = {0};
-    for (int i = 0; i < 5000; i++) name[i] = i % 100 == 99 ? '/' : 'x';
-    strcpy(name + 5000, "x");
+    for (int i = 0; i < 5000; i++) name[i] = i % 100 == 50 ? '/' : 'x';
+    name[5000] = '\0';
     add_long(&longest, name, '0');
     end(&longest);
     refused(*state, &longest, &small, "is longer than 4095 bytes");
@@ -278,13 +279,13 @@ static void long_and_deep_names_are_refused(void **state) {
     add_long(&component, name, '0');
     end(&component);
     refused(*state, &component, &small, "has a component of more than 255 bytes");
-    for (int i = 0; i < 65; i++) strcpy(name + 2 * (size_t)i, i < 64 ? "d/" : "d");
+    for (int i = 0; i < 65; i++) snprintf(name + 2 * (size_t)i, 3, i < 64 ? "d/" : "d");
     add_long(&deep, name, '0');
     end(&deep);
     refused(*state, &deep, &small, "is nested deeper than 64");
     /* Folders that a path makes on the way count as entries too. */
-    for (char top = 'a'; top < 'd'; top++) {
-        name[0] = top;
+    for (int i = 0; i < 3; i++) {
+        name[0] = "abc"[i];
         name[2 * 63 + 1] = '\0';
         add_long(&folders, name, '0');
     }
