@@ -1,0 +1,152 @@
+#include "orchestrator/daemon/lane.h"
+
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "orchestrator/daemon/job.h"
+
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#define REST_NS   (2 * NS_PER_SEC) /* of a job after a failure of ours */
+#define RESTS_MAX 64
+#define LOOK_MS   5000 /* how often a lane looks for work nobody announced */
+
+struct rest {
+    enum queue_kind kind;
+    int64_t id, until;
+};
+
+struct lanes {
+    pthread_mutex_t mutex;
+    struct lane lane;
+    pthread_t thread;
+    bool started;
+    atomic_bool stopping;
+    struct rest rests[RESTS_MAX];
+    size_t rest_count;
+};
+
+bool lane_stopping(const struct lane *l) {
+    return atomic_load(&l->daemon->lanes->stopping);
+}
+
+void lane_drain(struct lane *l) {
+    eventfd_t count;
+    if (eventfd_read(l->wake_fd, &count) < 0 && errno != EAGAIN)
+        log_warn("lane: %s", strerror(errno));
+}
+
+/* What the lanes know about the jobs: who holds them, which of them rest. */
+static void annotate(const struct lanes *all, struct queue_job *jobs, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const struct lane *l = &all->lane;
+        jobs[i].leased = l->leased && l->job.kind == jobs[i].kind && l->job.id == jobs[i].id;
+        for (size_t k = 0; k < all->rest_count; k++)
+            if (all->rests[k].kind == jobs[i].kind && all->rests[k].id == jobs[i].id)
+                jobs[i].not_before = all->rests[k].until;
+    }
+}
+
+/* Takes the next job for this lane; false when there is none. */
+static bool lane_lease(struct lane *l) {
+    struct lanes *all = l->daemon->lanes;
+    _cleanup_error_ struct error err = {0};
+    _cleanup_free_ struct queue_job *jobs = NULL;
+    size_t count = 0;
+    if (queue_load(l->daemon->store, &jobs, &count, &err) < 0) {
+        log_error("queue: %s", error_text(&err));
+        return false;
+    }
+    pthread_mutex_lock(&all->mutex);
+    annotate(all, jobs, count);
+    int next = queue_choose(jobs, count, clock_mono_ns());
+    if (next >= 0) {
+        l->job = jobs[next];
+        l->leased = true;
+    }
+    pthread_mutex_unlock(&all->mutex);
+    return next >= 0;
+}
+
+/* Gives the job back; after a failure of ours it rests. */
+static void lane_release(struct lane *l, bool failed) {
+    struct lanes *all = l->daemon->lanes;
+    int64_t now = clock_mono_ns();
+    pthread_mutex_lock(&all->mutex);
+    size_t kept = 0;
+    for (size_t i = 0; i < all->rest_count; i++)
+        if (all->rests[i].until > now) all->rests[kept++] = all->rests[i];
+    all->rest_count = kept;
+    if (failed && kept < RESTS_MAX)
+        all->rests[all->rest_count++] = (struct rest){l->job.kind, l->job.id, now + REST_NS};
+    l->leased = false;
+    pthread_mutex_unlock(&all->mutex);
+}
+
+static void wait_for_work(struct lane *l) {
+    bool resting = l->daemon->lanes->rest_count > 0;
+    struct pollfd wake = {.fd = l->wake_fd, .events = POLLIN};
+    poll(&wake, 1, resting ? (int)(REST_NS / NS_PER_MS) : LOOK_MS);
+    lane_drain(l);
+}
+
+static void carry_out(struct lane *l) {
+    _cleanup_error_ struct error err = {0};
+    enum lane_step step = LANE_MORE;
+    while (step == LANE_MORE && !lane_stopping(l)) step = job_step(l, &err);
+    if (step == LANE_FAILED)
+        log_error("%s %lld: %s; trying again",
+                  l->job.kind == QUEUE_VERSION ? "version" : "measurement", (long long)l->job.id,
+                  error_text(&err));
+    lane_release(l, step == LANE_FAILED);
+}
+
+static void *lane_main(void *arg) {
+    struct lane *l = arg;
+    while (!lane_stopping(l)) {
+        if (lane_lease(l)) carry_out(l);
+        else wait_for_work(l);
+    }
+    return NULL;
+}
+
+int lanes_start(struct daemon *d, struct error *err) {
+    struct lanes *all = calloc(1, sizeof *all);
+    if (!all) return error_sys(err, ENOMEM, "lanes");
+    pthread_mutex_init(&all->mutex, NULL);
+    d->lanes = all;
+    all->lane = (struct lane){.daemon = d, .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    if (all->lane.wake_fd < 0) return error_sys(err, errno, "eventfd");
+    int rc = pthread_create(&all->thread, NULL, lane_main, &all->lane);
+    if (rc != 0) return error_sys(err, rc, "lane");
+    all->started = true;
+    return 0;
+}
+
+void lanes_wake(struct daemon *d) {
+    if (d->lanes && eventfd_write(d->lanes->lane.wake_fd, 1) < 0)
+        log_warn("lane: %s", strerror(errno));
+}
+
+void lanes_stop(struct daemon *d) {
+    struct lanes *all = d->lanes;
+    if (!all) return;
+    atomic_store(&all->stopping, true);
+    lanes_wake(d);
+    if (all->started) pthread_join(all->thread, NULL);
+    if (all->lane.wake_fd >= 0) close(all->lane.wake_fd);
+    free(all->lane.cpus);
+    pthread_mutex_destroy(&all->mutex);
+    free(all);
+    d->lanes = NULL;
+}
+
+bool lanes_idle(struct daemon *d) {
+    struct queue_job *jobs = NULL;
+    size_t count = 0;
+    int rc = queue_load(d->store, &jobs, &count, NULL);
+    free(jobs);
+    return rc == 0 && count == 0;
+}

@@ -1,0 +1,62 @@
+#include "orchestrator/daemon/snapshot.h"
+
+#include "common/cleanup.h"
+#include "common/file.h"
+#include "images/archive.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+bool snapshot_is_name(const char *sha256) {
+    return strspn(sha256, "0123456789abcdef") == DIGEST_HEX - 1 && sha256[DIGEST_HEX - 1] == '\0';
+}
+
+/* Gives the packed file its name, unless that is there already. */
+static int adopt_archive(struct daemon *d, const char *packed, const char *sha256,
+                         struct error *err) {
+    _cleanup_free_ char *path = str_printf("%s/%s.tar.zst", d->snapshots, sha256);
+    if (!path) return error_sys(err, ENOMEM, "snapshot");
+    if (access(path, F_OK) == 0) return 0;
+    _cleanup_close_ int dir = dir_open(d->snapshots, err);
+    if (dir < 0) return -1;
+    if (rename(packed, path) < 0 || fsync(dir) < 0) return error_sys(err, errno, "%s", path);
+    return 0;
+}
+
+int snapshot_put(struct daemon *d, const char *dir, char sha256[DIGEST_HEX], struct error *err) {
+    _cleanup_tmp_ char *tmp = daemon_tmp(d, err);
+    if (!tmp) return -1;
+    _cleanup_close_ int from = dir_open(dir, err);
+    _cleanup_close_ int to = from < 0 ? -1 : dir_open(tmp, err);
+    if (to < 0) return -1;
+    if (archive_pack_file(from, to, "snapshot", &ARCHIVE_LIMITS_SNAPSHOT, sha256, err) < 0)
+        return error_wrap(err, "snapshot");
+    _cleanup_free_ char *packed = path_join(tmp, "snapshot");
+    if (!packed) return error_sys(err, ENOMEM, "snapshot");
+    return adopt_archive(d, packed, sha256, err);
+}
+
+int snapshot_open(struct daemon *d, const char *sha256, struct error *err) {
+    if (!snapshot_is_name(sha256)) return error_set(err, ERROR_INVALID, "not a digest");
+    _cleanup_free_ char *path = str_printf("%s/%s.tar.zst", d->snapshots, sha256);
+    if (!path) return error_sys(err, ENOMEM, "snapshot");
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return fd < 0 ? error_sys(err, errno, "snapshot %s", sha256) : fd;
+}
+
+char *snapshot_checkout(struct daemon *d, const char *sha256, struct error *err) {
+    _cleanup_close_ int archive = snapshot_open(d, sha256, err);
+    _cleanup_tmp_ char *tmp = archive < 0 ? NULL : daemon_tmp(d, err);
+    _cleanup_close_ int to = tmp ? dir_open(tmp, err) : -1;
+    if (to < 0) return NULL;
+    struct archive_stats stats = {0};
+    if (archive_unpack(archive, to, &ARCHIVE_LIMITS_SNAPSHOT, &stats, err) < 0) {
+        error_wrap(err, "snapshot %s", sha256);
+        return NULL;
+    }
+    if (strcmp(stats.sha256, sha256) != 0) {
+        error_set(err, ERROR_SYSTEM, "snapshot %s: its bytes have another digest now", sha256);
+        return NULL;
+    }
+    return steal_ptr(&tmp);
+}

@@ -1,0 +1,69 @@
+/* The schema, as the steps that lead to it. A step that was released is never
+ * edited; a change is a new step behind it. */
+#include "orchestrator/daemon/store_sql.h"
+
+static const char *const first_schema =
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;"
+
+    "CREATE TABLE events(seq INTEGER PRIMARY KEY AUTOINCREMENT, at_ns INTEGER NOT NULL,"
+    " type TEXT NOT NULL, subject TEXT NOT NULL, data TEXT NOT NULL) STRICT;"
+
+    "CREATE TABLE experiments(id INTEGER PRIMARY KEY AUTOINCREMENT, task TEXT NOT NULL,"
+    " task_dir TEXT NOT NULL, task_digest TEXT NOT NULL, step INTEGER NOT NULL,"
+    " agent TEXT NOT NULL, label TEXT, state TEXT NOT NULL, reason TEXT,"
+    " created_ns INTEGER NOT NULL, ended_ns INTEGER) STRICT;"
+
+    "CREATE TABLE versions(id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " experiment INTEGER NOT NULL REFERENCES experiments(id),"
+    " parent INTEGER REFERENCES versions(id), depth INTEGER NOT NULL,"
+    " hypothesis TEXT NOT NULL, snapshot TEXT NOT NULL, state TEXT NOT NULL,"
+    " outcome TEXT, reason TEXT, wall_ns INTEGER, metric REAL, ticket INTEGER NOT NULL,"
+    " created_ns INTEGER NOT NULL, ended_ns INTEGER) STRICT;"
+    "CREATE INDEX versions_by_experiment ON versions(experiment);"
+    "CREATE INDEX versions_waiting ON versions(ticket)"
+    " WHERE state NOT IN ('done', 'cancelled');"
+
+    "CREATE TABLE measurements(id INTEGER PRIMARY KEY AUTOINCREMENT, task TEXT NOT NULL,"
+    " task_dir TEXT NOT NULL, task_digest TEXT NOT NULL, step INTEGER NOT NULL,"
+    " state TEXT NOT NULL, outcome TEXT, reason TEXT, blocks_min INTEGER NOT NULL,"
+    " blocks_max INTEGER NOT NULL, half_width REAL NOT NULL,"
+    " blocks INTEGER NOT NULL, ticket INTEGER NOT NULL, created_ns INTEGER NOT NULL,"
+    " ended_ns INTEGER) STRICT;"
+    "CREATE INDEX measurements_waiting ON measurements(ticket)"
+    " WHERE state NOT IN ('done', 'cancelled');"
+
+    "CREATE TABLE arms(measurement INTEGER NOT NULL REFERENCES measurements(id),"
+    " position INTEGER NOT NULL, kind TEXT NOT NULL,"
+    " version INTEGER REFERENCES versions(id), snapshot TEXT NOT NULL,"
+    " state TEXT NOT NULL, outcome TEXT, reason TEXT,"
+    " PRIMARY KEY(measurement, position)) STRICT;"
+
+    "CREATE TABLE slots(id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " measurement INTEGER NOT NULL, block INTEGER NOT NULL, position INTEGER NOT NULL,"
+    " arm INTEGER NOT NULL, seed TEXT, state TEXT NOT NULL, run INTEGER,"
+    " wall_ns INTEGER, metric REAL, outcome TEXT, reason TEXT,"
+    " UNIQUE(measurement, block, position),"
+    " FOREIGN KEY(measurement, arm) REFERENCES arms(measurement, position)) STRICT;"
+
+    "CREATE TABLE runs(id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " version INTEGER REFERENCES versions(id),"
+    " measurement INTEGER REFERENCES measurements(id), arm INTEGER NOT NULL,"
+    " slot INTEGER REFERENCES slots(id), phase TEXT NOT NULL, purpose TEXT NOT NULL,"
+    " state TEXT NOT NULL, pid INTEGER, start_ticks INTEGER,"
+    " seed TEXT, result_sha256 TEXT, ended TEXT, wall_ns INTEGER, metric REAL, reason TEXT,"
+    " created_ns INTEGER NOT NULL, ended_ns INTEGER) STRICT;"
+    "CREATE INDEX runs_by_version ON runs(version);"
+    "CREATE INDEX runs_by_slot ON runs(slot);"
+    "CREATE INDEX runs_by_measurement ON runs(measurement);"
+
+    "CREATE TABLE scores(id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " measurement INTEGER NOT NULL, arm INTEGER NOT NULL,"
+    " version INTEGER NOT NULL REFERENCES versions(id), outcome TEXT NOT NULL, reason TEXT,"
+    " document TEXT NOT NULL, created_ns INTEGER NOT NULL, UNIQUE(measurement, arm),"
+    " FOREIGN KEY(measurement, arm) REFERENCES arms(measurement, position)) STRICT;"
+    "CREATE INDEX scores_by_version ON scores(version);"
+
+    "CREATE TABLE built(key TEXT PRIMARY KEY, dir TEXT NOT NULL, snapshot TEXT NOT NULL,"
+    " created_ns INTEGER NOT NULL) STRICT;";
+
+const char *const store_migrations[] = {first_schema, NULL};
