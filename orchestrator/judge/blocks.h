@@ -37,10 +37,10 @@ enum blocks_next {
 const char *blocks_next_name(enum blocks_next n); /* "go-on", "resolved", "no-gap", "spent" */
 
 /* Whether to run another block, after `blocks` whole ones (times as for
- * fsr_estimate()). To look after every block and stop at the first narrow 95 %
- * interval would keep the lucky ones (coverage of those that stopped: 93 %), so
- * it looks at 3, 5, 7, 10, 14, 20, 28, … blocks only, at the 99 % level; what is
- * reported is the 95 % interval. */
+ * fsr_estimate()). Every look is a chance to stop at an interval that is narrow
+ * by luck, so it looks at 3, 5, 7, 10, 14, 20, 28, … blocks only, at the 99 %
+ * level; what is reported is the 95 % interval of all blocks run. What that
+ * costs in coverage: docs/explanation/fsr.md. */
 int blocks_decide(const double *times, size_t blocks, size_t arms, const struct blocks_rule *rule,
                   enum blocks_next *next, struct error *err);
 
