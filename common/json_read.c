@@ -79,7 +79,7 @@ void json_get_string(struct json_reader *r, const char *key, enum json_need need
     const struct json *v = json_get(r, key, need);
     const char *text = NULL;
     if (!v) return;
-    if (json_as_string(v, &text, r->err) < 0) {
+    if (json_as_string(v, &text, r->err) < 0 || !text) {
         r->failed = true;
         return;
     }
@@ -132,7 +132,11 @@ void json_get_strv(struct json_reader *r, const char *key, enum json_need need, 
     const struct json *a = json_get_array(r, key, need);
     if (!a) return;
     char **list = calloc(a->count + 1, sizeof(char *));
-    if (!list) r->failed = error_sys(r->err, ENOMEM, "%s", key);
+    if (!list) {
+        error_sys(r->err, ENOMEM, "%s", key);
+        r->failed = true;
+        return;
+    }
     for (size_t i = 0; !r->failed && i < a->count; i++) {
         const char *text = NULL;
         if (json_as_string(a->items[i], &text, r->err) < 0) r->failed = true;
