@@ -139,10 +139,15 @@ void measure_fsr(const struct json *score, struct buf *out) {
     else buf_printf(out, "%.2f [unbounded]", fsr);
 }
 
-/* The mean over the slots of an arm that count. */
+/* The mean of a record's arm as the estimate took it; else over what was run. */
 static double mean_of(const struct json *measurement, int64_t arm) {
     double sum = 0;
     size_t n = 0;
+    for (size_t i = 0; i < reply_count(measurement, "scores"); i++) {
+        double mean =
+            reply_number(reply_at(measurement, "scores", i), arm ? "mean_b_s" : "mean_a_s", NAN);
+        if (isfinite(mean)) return mean;
+    }
     for (size_t i = 0; i < reply_count(measurement, "slots"); i++) {
         const struct json *slot = reply_at(measurement, "slots", i);
         double seconds = reply_number(slot, "wall_s", NAN);
@@ -151,6 +156,15 @@ static double mean_of(const struct json *measurement, int64_t arm) {
         n++;
     }
     return n ? sum / (double)n : NAN;
+}
+
+/* How much one run varies; of the first score that knows. */
+static double variation_of(const struct json *measurement) {
+    for (size_t i = 0; i < reply_count(measurement, "scores"); i++) {
+        double cv = reply_number(reply_at(measurement, "scores", i), "cv", NAN);
+        if (isfinite(cv)) return cv;
+    }
+    return NAN;
 }
 
 void measure_summary(const struct json *measurement, struct buf *out) {
@@ -164,8 +178,7 @@ void measure_summary(const struct json *measurement, struct buf *out) {
         buf_putc(out, ' ');
         progress_seconds(mean_of(measurement, arm), out);
     }
-    const struct json *score = reply_at(measurement, "scores", 0);
-    double cv = reply_number(score, "cv", NAN);
+    double cv = variation_of(measurement);
     if (isfinite(cv)) buf_printf(out, "; a run varies by %.1f %%", 100 * cv);
     buf_puts(out, "; intervals are at 95 %\n");
     const char *reason = reply_text(measurement, "reason");

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define WAIT_MS 1000 /* short, so that Ctrl-C and the end of an agent are seen soon */
+#define WAIT_MS 250 /* short, so that Ctrl-C and the end of an agent are seen soon */
 
 extern char **environ;
 

@@ -68,13 +68,21 @@ size_t text_columns(const char *text) {
     return columns;
 }
 
-static void put_padded(struct buf *out, const char *text, size_t width, bool right, bool last) {
-    size_t columns = text_columns(text);
-    int pad = columns < width ? (int)(width - columns) : 0;
-    if (right) buf_printf(out, "%*s", pad, "");
-    buf_puts(out, text);
-    if (!right && !last) buf_printf(out, "%*s", pad, "");
-    if (!last) buf_puts(out, "  ");
+/* The cells of one row; no blanks at the end of a line. */
+static void put_row(const struct table *t, const size_t *width, const char *const *cells,
+                    struct buf *out) {
+    int gap = 0;
+    for (size_t c = 0; c < t->columns; c++) {
+        size_t columns = text_columns(cells[c]);
+        int pad = columns < width[c] ? (int)(width[c] - columns) : 0;
+        if (columns > 0) {
+            buf_printf(out, "%*s", gap + (t->right[c] ? pad : 0), "");
+            buf_puts(out, cells[c]);
+            gap = 0;
+        }
+        gap += columns > 0 ? (t->right[c] ? 0 : pad) : (int)width[c];
+        gap += 2;
+    }
 }
 
 int table_print(const struct table *t, bool bold, struct buf *out) {
@@ -86,13 +94,11 @@ int table_print(const struct table *t, bool bold, struct buf *out) {
         if (columns > width[i % t->columns]) width[i % t->columns] = columns;
     }
     if (bold) buf_puts(out, "\033[1m");
-    for (size_t c = 0; c < t->columns; c++)
-        put_padded(out, t->heads[c], width[c], t->right[c], c + 1 == t->columns);
+    put_row(t, width, t->heads, out);
     buf_puts(out, bold ? "\033[0m\n" : "\n");
-    for (size_t i = 0; t->cells && t->cells[i]; i++) {
-        size_t c = i % t->columns;
-        put_padded(out, t->cells[i], width[c], t->right[c], c + 1 == t->columns);
-        if (c + 1 == t->columns) buf_putc(out, '\n');
+    for (size_t row = 0; row < table_rows(t); row++) {
+        put_row(t, width, (const char *const *)t->cells + row * t->columns, out);
+        buf_putc(out, '\n');
     }
     return buf_failed(out) ? -1 : 0;
 }

@@ -111,7 +111,7 @@ static const char measurement_text[] =
     "{\"id\": \"m2\", \"task\": \"toy\", \"step\": 1, \"state\": \"done\", \"blocks\": 5,"
     " \"arms\": [{\"position\": 0, \"kind\": \"record\", \"record\": 1, \"version\": null},"
     "{\"position\": 1, \"record\": 2}, {\"position\": 2, \"version\": \"v12\"}],"
-    " \"slots\": [{\"block\": 1, \"arm\": 0, \"state\": \"done\", \"wall_s\": 9.8}],"
+    " \"slots\": [{\"block\": 0, \"arm\": 0, \"state\": \"done\", \"wall_s\": 9.8}],"
     " \"scores\": [{\"version\": \"v12\", \"outcome\": \"scored\", \"fsr\": 1.0249,"
     " \"low\": 0.9101, \"high\": 1.13, \"mean_s\": 1.25}]}";
 
@@ -125,9 +125,9 @@ static void test_results_join_tree_outcome_and_score(void **state) {
     assert_string_equal(buf_text(&out),
                         "AGENT         VERSION  OUTCOME     TIME                FSR  REASON\n"
                         "replay (bad)  v9       crash          –                  –  signal\\x1b\n"
-                        "              ├─ v10   valid     2.50 s                  –  \n"
-                        "              └─ v11   training       –                  –  \n"
-                        "              v12      scored    1.25 s  1.02 [0.91, 1.13]  \n");
+                        "              ├─ v10   valid     2.50 s                  –\n"
+                        "              └─ v11   training       –                  –\n"
+                        "              v12      scored    1.25 s  1.02 [0.91, 1.13]\n");
 }
 
 static void test_scores_without_an_interval_say_so(void **state) {
@@ -145,7 +145,7 @@ static void test_slots_name_block_arm_and_time(void **state) {
     _cleanup_buf_ struct buf out = {0};
     measure_slot(m, reply_at(m, "slots", 0), &out);
     assert_string_equal(buf_text(&out), "block 1/5  record 1 9.80 s");
-    _cleanup_json_ struct json *bad = parse("{\"block\": 2, \"arm\": 2, \"outcome\": \"timeout\","
+    _cleanup_json_ struct json *bad = parse("{\"block\": 1, \"arm\": 2, \"outcome\": \"timeout\","
                                             " \"reason\": \"more than 60 s\"}");
     _cleanup_buf_ struct buf line = {0};
     measure_slot(m, bad, &line);
