@@ -43,16 +43,9 @@ static int64_t pids_refused(const struct cgroup_group *g) {
                                                                     : cgroup_field(text, "max");
 }
 
-/* v2: "8:0 rbytes=1 wbytes=2 …" a line. */
-static int64_t sum_io_v2(const char *text, const char *key) {
-    int64_t sum = 0;
-    for (const char *p = text; (p = strstr(p, key)); p += strlen(key))
-        sum += strtoll(p + strlen(key), NULL, 10);
-    return sum;
-}
-
-/* v1: "8:0 Read 1" a line. */
-static int64_t sum_io_v1(const char *text, const char *key) {
+/* Adds up what stands behind each `key`: v2 has "8:0 rbytes=1 wbytes=2 …" a
+ * line, v1 has "8:0 Read 1". */
+static int64_t sum_behind(const char *text, const char *key) {
     int64_t sum = 0;
     for (const char *p = text; (p = strstr(p, key)); p += strlen(key))
         sum += strtoll(p + strlen(key), NULL, 10);
@@ -63,8 +56,8 @@ static void sample_io(const struct cgroup_group *g, struct cgroup_usage *out) {
     char text[16384];
     const char *file = g->unified ? "io.stat" : "blkio.throttle.io_service_bytes_recursive";
     if (cgroup_read(g->fd, file, text, sizeof text) < 0) return;
-    out->io_read_bytes = g->unified ? sum_io_v2(text, "rbytes=") : sum_io_v1(text, " Read ");
-    out->io_write_bytes = g->unified ? sum_io_v2(text, "wbytes=") : sum_io_v1(text, " Write ");
+    out->io_read_bytes = sum_behind(text, g->unified ? "rbytes=" : " Read ");
+    out->io_write_bytes = sum_behind(text, g->unified ? "wbytes=" : " Write ");
 }
 
 /* "some avg10=0.00 avg60=0.00 avg300=0.00 total=<µs>". */

@@ -76,7 +76,7 @@ static int become_collector(bool userns, pid_t parent, int timeout_ms, struct er
     /* After the change of credentials, which would have cleared it. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) return error_set(err, ERROR_CANCELLED, "the launcher is gone");
-    alarm((unsigned)(timeout_ms + KILL_AFTER_MS) / 1000 + 1);
+    alarm((unsigned)timeout_ms / 1000 + KILL_AFTER_MS / 1000 + 1);
     return 0;
 }
 
@@ -146,7 +146,7 @@ static int run_collector(const int fds[3], const struct spec_collect *entries, s
     if (pipe2(ends, O_CLOEXEC) < 0) return error_sys(err, errno, "pipe");
     _cleanup_close_ int in = ends[0];
     _cleanup_close_ int out = ends[1];
-    int64_t deadline = clock_mono_ns() + (timeout_ms + KILL_AFTER_MS) * NS_PER_MS;
+    int64_t deadline = clock_mono_ns() + ((int64_t)timeout_ms + KILL_AFTER_MS) * NS_PER_MS;
     pid_t parent = getpid();
     pid_t pid = fork();
     if (pid < 0) return error_sys(err, errno, "fork");

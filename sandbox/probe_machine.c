@@ -126,16 +126,27 @@ static void probe_memory(struct probe_report *report) {
     else probe_add(report, "swap", PROBE_YES, "none");
 }
 
+/* The eighth number of "cpu  user nice system idle iowait irq softirq steal". */
+static long long steal_ticks(const char *stat) {
+    if (!str_starts(stat, "cpu ")) return -1;
+    char *at = (char *)stat + 4;
+    long long value = -1;
+    for (int i = 0; i < 8; i++) {
+        const char *from = at;
+        value = strtoll(from, &at, 10);
+        if (at == from) return -1;
+    }
+    return value;
+}
+
 static void probe_witnesses(struct probe_report *report) {
     _cleanup_buf_ struct buf pressure = {0};
     _cleanup_buf_ struct buf stat = {0};
     bool psi = text_of("/proc/pressure/cpu", &pressure)[0] != '\0';
     probe_add(report, "pressure stall", psi ? PROBE_YES : PROBE_NO, "%s",
               psi ? "/proc/pressure" : "/proc/pressure cannot be read");
-    long long ticks = -1;
-    bool steal =
-        sscanf(text_of("/proc/stat", &stat), "cpu %*s %*s %*s %*s %*s %*s %*s %lld", &ticks) == 1;
-    if (steal) probe_add(report, "steal", PROBE_YES, "%lld ticks since boot", ticks);
+    long long ticks = steal_ticks(text_of("/proc/stat", &stat));
+    if (ticks >= 0) probe_add(report, "steal", PROBE_YES, "%lld ticks since boot", ticks);
     else probe_add(report, "steal", PROBE_NO, "not in /proc/stat");
 }
 

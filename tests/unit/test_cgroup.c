@@ -511,7 +511,55 @@ static void frozen_processes_do_not_run(void **state) {
     destroy(cg);
 }
 
+/* Controllers may all be elsewhere, or off: what remains is used and said. */
+static void the_unified_hierarchy_alone_is_used(void **state) {
+    (void)state;
+    need_root();
+    _cleanup_cgroup_map_ struct cgroup_map map;
+    _cleanup_error_ struct error err = {0};
+    assert_int_equal(cgroup_map_load(&map, &err), 0);
+    for (size_t i = 0; i < map.count; i++)
+        if (!map.items[i].unified) map.items[i].controllers = 0;
+    _cleanup_free_ char *id = str_printf("test-v2-%d", (int)getpid());
+    struct spec_limits limits = {.memory_bytes = 64 * MIB, .pids = 200};
+    struct cgroup *cg = NULL;
+    if (cgroup_create_on(&map, NULL, id, &limits, "0", &cg, &err) < 0)
+        fail_msg("%s", error_text(&err));
+    for (int c = 0; c < CGROUP_CONTROLS; c++) {
+        const char *detail = NULL;
+        bool on = cgroup_enforces(cg, (enum cgroup_control)c, &detail);
+        assert_true(detail[0] != '\0');
+        print_message("v2 control %d: %s, %s\n", c, on ? "on" : "off", detail);
+    }
+    if (cgroup_clone_fd(cg) < 0) {
+        print_message("skip - no unified hierarchy that can be written\n");
+        cgroup_destroy(cg, 0, NULL);
+        skip();
+    }
+    tree_is_killed(cg);
+}
+
 /* ---- ids, leftovers, strangers ---- */
+
+/* A group somebody set aside for us comes before all others; one that is not
+ * there is passed over. */
+static void a_delegated_group_is_preferred(void **state) {
+    (void)state;
+    struct cgroup *outer = make("outer", NULL, NULL);
+    _cleanup_cgroup_map_ struct cgroup_map map;
+    assert_int_equal(cgroup_map_load(&map, NULL), 0);
+    _cleanup_free_ char *id = str_printf("test-inner-%d", (int)getpid());
+    struct cgroup *inner = NULL;
+    const char *delegated = outer->groups[0].in_hierarchy;
+    assert_int_equal(cgroup_create_on(&map, delegated, id, NULL, NULL, &inner, NULL), 0);
+    _cleanup_free_ char *expected = str_printf("%s/paddock/%s", outer->groups[0].path, id);
+    assert_string_equal(cgroup_paths(inner)[0], expected);
+    destroy(inner);
+    assert_int_equal(cgroup_create_on(&map, "/not/there", id, NULL, NULL, &inner, NULL), 0);
+    assert_null(strstr(cgroup_paths(inner)[0], "/not/there"));
+    destroy(inner);
+    destroy(outer);
+}
 
 static void a_name_in_use_is_refused_and_a_leftover_replaced(void **state) {
     (void)state;
@@ -632,6 +680,8 @@ int main(void) {
         cmocka_unit_test(fork_bombs_are_killed),
         cmocka_unit_test(the_frozen_are_killed_too),
         cmocka_unit_test(frozen_processes_do_not_run),
+        cmocka_unit_test(the_unified_hierarchy_alone_is_used),
+        cmocka_unit_test(a_delegated_group_is_preferred),
         cmocka_unit_test(a_name_in_use_is_refused_and_a_leftover_replaced),
         cmocka_unit_test(only_our_own_groups_are_swept),
         cmocka_unit_test(a_recorded_group_is_swept),
