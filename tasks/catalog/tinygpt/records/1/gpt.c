@@ -427,7 +427,7 @@ static void load(Model *m) {
 static unsigned char *read_text(size_t *length) {
     FILE *f = open_in(environment("PADDOCK_DATA"), "train.txt", "rb");
     long size = fseek(f, 0, SEEK_END) == 0 ? ftell(f) : -1;
-    if (size < 0) die("cannot tell the size of train.txt: %s", strerror(errno));
+    if (size < 0 || size > 1 << 30) die("train.txt is not a file of a usable size");
     if (size <= CTX) die("train.txt is too short: %ld bytes", size);
     unsigned char *text = allocate((size_t)size);
     rewind(f);
@@ -439,6 +439,7 @@ static unsigned char *read_text(size_t *length) {
 
 static void train(void) {
     const char *seed = environment("PADDOCK_SEED");
+    environment("PADDOCK_OUT"); /* if it is missing, say so before the work */
     char *end;
     errno = 0;
     random_state = strtoull(seed, &end, 10);
