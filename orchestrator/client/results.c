@@ -20,6 +20,11 @@ void results_task(const struct json *thing, struct buf *out) {
                (long long)reply_int(thing, "step", 1));
 }
 
+void results_metric(struct table *t, double metric) {
+    if (isfinite(metric)) table_cellf(t, "%.4g", metric);
+    else table_cell(t, NULL);
+}
+
 static bool is_wanted(const char *id, char *const *only) {
     if (!only) return true;
     for (; *only; only++)
@@ -46,6 +51,7 @@ static void add_row(struct table *t, const char *agent, const struct tree_line *
     table_cell(t, line->label);
     table_cell(t, outcome);
     table_cell(t, buf_text(&time));
+    results_metric(t, reply_number(score, "metric", reply_number(v, "metric", NAN)));
     table_cell(t, buf_text(&fsr));
     bool plain = str_eq(outcome, "valid") || str_eq(outcome, "scored");
     table_cell(t, plain ? "" : reply_text_or(verdict, "reason", ""));
@@ -69,8 +75,8 @@ static int add_experiment(struct table *t, const struct json *experiment,
 int results_table(const struct json *const *experiments, size_t count,
                   const struct json *measurement, char *const *only, bool bold, struct buf *out,
                   struct error *err) {
-    static const char *const heads[] = {"AGENT", "VERSION", "OUTCOME", ">TIME",
-                                        ">FSR",  "REASON",  NULL};
+    static const char *const heads[] = {"AGENT",   "VERSION", "OUTCOME", ">TIME",
+                                        ">METRIC", ">FSR",    "REASON",  NULL};
     _cleanup_table_ struct table *t = table_new(heads);
     for (size_t i = 0; i < count; i++)
         if (add_experiment(t, experiments[i], measurement, only, err) < 0) return -1;

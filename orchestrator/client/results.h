@@ -18,6 +18,10 @@ int results_table(const struct json *const *experiments, size_t count,
                   const struct json *measurement, char *const *only, bool bold, struct buf *out,
                   struct error *err);
 
+/* A cell with the metric of a task; "–" when it is not finite. */
+struct table;
+void results_metric(struct table *t, double metric);
+
 /* The best valid version of an experiment, its root excluded: the fastest, or
  * for `by_metric` the one with the lowest (highest) metric. Borrowed id; NULL
  * when none is valid. */

@@ -163,8 +163,7 @@ static void show_slots(const struct json *m, bool colour, struct buf *out) {
         table_cell(t, buf_text(&arm));
         table_cell(t, reply_text(slot, "state"));
         seconds_cell(t, reply_number(slot, "wall_s", NAN));
-        if (isfinite(metric)) table_cellf(t, "%.4f", metric);
-        else table_cell(t, NULL);
+        results_metric(t, metric);
         table_cell(t, reply_text(slot, "run"));
         table_cell(t, reply_text_or(slot, "outcome", ""));
     }

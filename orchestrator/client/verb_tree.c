@@ -34,6 +34,7 @@ static void add_line(struct table *t, const struct tree_line *line, bool full) {
     table_cell(t, line->label);
     table_cell(t, root ? "record" : outcome);
     table_cell(t, buf_text(&time));
+    results_metric(t, reply_number(v, "metric", NAN));
     table_cell(t, buf_text(&fsr));
     table_cell(t, buf_text(&hypothesis));
     table_cell(t, reason && !str_eq(outcome, "valid") ? reason : "");
@@ -41,8 +42,8 @@ static void add_line(struct table *t, const struct tree_line *line, bool full) {
 
 static int print_text(const struct cli *cli, const struct json *experiment, bool full,
                       struct error *err) {
-    static const char *const heads[] = {"VERSION",    "OUTCOME", ">TIME", ">FSR",
-                                        "HYPOTHESIS", "REASON",  NULL};
+    static const char *const heads[] = {"VERSION", "OUTCOME",    ">TIME",  ">METRIC",
+                                        ">FSR",    "HYPOTHESIS", "REASON", NULL};
     _cleanup_tree_ struct tree tree = {0};
     _cleanup_table_ struct table *t = table_new(heads);
     _cleanup_buf_ struct buf out = {0};

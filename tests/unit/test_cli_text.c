@@ -113,7 +113,7 @@ static const char measurement_text[] =
     "{\"position\": 1, \"record\": 2}, {\"position\": 2, \"version\": \"v12\"}],"
     " \"slots\": [{\"block\": 0, \"arm\": 0, \"state\": \"done\", \"wall_s\": 9.8}],"
     " \"scores\": [{\"version\": \"v12\", \"outcome\": \"scored\", \"fsr\": 1.0249,"
-    " \"low\": 0.9101, \"high\": 1.13, \"mean_s\": 1.25}]}";
+    " \"low\": 0.9101, \"high\": 1.13, \"mean_s\": 1.25, \"metric\": 2.25}]}";
 
 static void test_results_join_tree_outcome_and_score(void **state) {
     (void)state;
@@ -122,12 +122,13 @@ static void test_results_join_tree_outcome_and_score(void **state) {
     const struct json *experiments[] = {experiment};
     _cleanup_buf_ struct buf out = {0};
     assert_int_equal(results_table(experiments, 1, measurement, NULL, false, &out, NULL), 0);
-    assert_string_equal(buf_text(&out),
-                        "AGENT         VERSION  OUTCOME     TIME                FSR  REASON\n"
-                        "replay (bad)  v9       crash          –                  –  signal\\x1b\n"
-                        "              ├─ v10   valid     2.50 s                  –\n"
-                        "              └─ v11   training       –                  –\n"
-                        "              v12      scored    1.25 s  1.02 [0.91, 1.13]\n");
+    assert_string_equal(
+        buf_text(&out),
+        "AGENT         VERSION  OUTCOME     TIME  METRIC                FSR  REASON\n"
+        "replay (bad)  v9       crash          –       –                  –  signal\\x1b\n"
+        "              ├─ v10   valid     2.50 s       –                  –\n"
+        "              └─ v11   training       –       –                  –\n"
+        "              v12      scored    1.25 s    2.25  1.02 [0.91, 1.13]\n");
 }
 
 static void test_scores_without_an_interval_say_so(void **state) {
