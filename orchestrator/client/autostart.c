@@ -53,6 +53,7 @@ static int spawn_actions(posix_spawn_file_actions_t *actions, int log_fd) {
     int bad = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
     if (!bad) bad = posix_spawn_file_actions_adddup2(actions, log_fd, 1);
     if (!bad) bad = posix_spawn_file_actions_adddup2(actions, log_fd, 2);
+    if (!bad) bad = posix_spawn_file_actions_addclosefrom_np(actions, 3);
     if (!bad) bad = posix_spawn_file_actions_addchdir_np(actions, "/");
     return bad;
 }

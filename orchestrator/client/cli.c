@@ -3,6 +3,7 @@
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "orchestrator/client/autostart.h"
+#include "orchestrator/client/interrupt.h"
 #include "orchestrator/paths/paths.h"
 
 #include <string.h>
@@ -128,7 +129,7 @@ static int run_verb(const struct verb *v, char *const *argv, size_t words) {
     http_free(cli.http);
     if (status >= 0) return status;
     report(&cli, v->name, &err);
-    return CLI_FAILED;
+    return err.kind == ERROR_CANCELLED && *interrupt_flag() ? CLI_INTERRUPTED : CLI_FAILED;
 }
 
 static int print_help(char *const *argv) {

@@ -50,6 +50,7 @@ static pid_t spawn(const char *program, char *const *argv, bool detached, struct
     if (!bad) bad = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
     if (!bad && detached)
         bad = posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+    if (!bad) bad = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
     if (!bad && detached) bad = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
     if (!bad) bad = posix_spawn(&pid, program, &actions, &attributes, argv, environ);
     posix_spawnattr_destroy(&attributes);

@@ -158,14 +158,7 @@ static int run(struct cli *cli, const struct args *args, struct error *err) {
     bool detached = args_given(args, "no-wait");
     if (race_start(&s.race, task, args_text(args, "label"), detached, err) < 0) return -1;
     if (detached) return print_started(cli, &s, err);
-    _cleanup_error_ struct error stop = {0};
-    if (race_to_the_end(&s, args, &stop) < 0) {
-        bool interrupted = stop.kind == ERROR_CANCELLED;
-        progress_close(&s.progress);
-        if (interrupted) fprintf(stderr, "paddock run: %s\n", error_text(&stop));
-        if (interrupted) return CLI_INTERRUPTED;
-        return error_move(err, &stop);
-    }
+    if (race_to_the_end(&s, args, err) < 0) return -1;
     progress_close(&s.progress);
     bool failed = false;
     for (size_t i = 0; i < s.race.count; i++) failed |= s.race.racers[i].failed;

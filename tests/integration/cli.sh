@@ -83,6 +83,22 @@ missing=$("$paddock" --help | sed -n 's/^  \([a-z][a-z ]*[a-z]\)   .*/\1/p' | wh
 done)
 if [ -z "$missing" ]; then ok 'every verb has a help page with an example'; else not_ok 'every verb has a help page with an example' "$missing"; fi
 
+# The replay of the demo is edits against record 1: it must fit the record as it is.
+check 'the replay tinygpt-bad fits record 1' python3 - "$here/../.." <<'END'
+import json, pathlib, sys
+top = pathlib.Path(sys.argv[1])
+folder = top / "tests/replays/tinygpt-bad"
+record = {p.name: p.read_text() for p in (top / "tasks/catalog/tinygpt/records/1").iterdir()}
+trees = [record]
+for step in json.loads((folder / "replay.json").read_text())["steps"]:
+    tree = dict(trees[step["parent"]])
+    for edit in json.loads((folder / step["edits_file"]).read_text()):
+        found = tree[edit["path"]].count(edit["search"])
+        assert found == 1, f"{step['edits_file']}: {found} times: {edit['search']}"
+        tree[edit["path"]] = tree[edit["path"]].replace(edit["search"], edit["replace"])
+    trees.append(tree)
+END
+
 if [ ! -x "$PADDOCK_BIN/paddockd" ]; then
     echo 'skip - everything that needs a daemon: paddockd is not built'
     exit $bad
