@@ -29,3 +29,8 @@ if(PADDOCK_SANITIZE)
 else()
   target_link_libraries(paddock_yajl INTERFACE yajl_s m)
 endif()
+
+# By name, so that a static program gets the archive and a dynamic one the library.
+add_library(paddock_nettle INTERFACE)
+target_link_libraries(paddock_nettle INTERFACE nettle)
+target_include_directories(paddock_nettle INTERFACE ${NETTLE_INCLUDE_DIRS})

@@ -22,6 +22,8 @@ enum spec_stdio {
     STDIO_NULL,    /* /dev/null */
     STDIO_FILE,    /* captured into the run folder, stamped and capped (not for stdin) */
     STDIO_INHERIT, /* the launcher's own descriptor, e.g. a pipe of the examiner */
+    STDIO_TEE,     /* captured and capped like a file, and copied to the launcher's own
+                      descriptor as it arrives (not for stdin) */
 };
 
 struct spec_mount {

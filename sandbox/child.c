@@ -1,0 +1,142 @@
+/*
+ * The payload from its fork to its exec (declared in fence.h): the layers that a
+ * process can only put on itself, from the outermost to the innermost, each one
+ * checked; the system-call filter last. Then it waits to be released.
+ */
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "sandbox/fence.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+enum { RELEASE_FD = 3 };
+
+#define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
+
+/* What a caller ignores or blocks must not reach the program. */
+static int reset_signals(struct error *err) {
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    for (int s = 1; s < NSIG; s++)
+        if (s != SIGKILL && s != SIGSTOP) sigaction(s, &action, NULL); /* EINVAL: glibc's own */
+    sigset_t none;
+    sigemptyset(&none);
+    if (sigprocmask(SIG_SETMASK, &none, NULL) < 0) return error_sys(err, errno, "signals");
+    return 0;
+}
+
+/* 0, 1 and 2 as the spec says, 3 the release socket until exec, nothing else. */
+static int arrange_descriptors(struct fence *f, struct error *err) {
+    for (int i = 0; i < 3; i++) {
+        int r = f->stdio[i] == i ? fcntl(i, F_SETFD, 0) : dup2(f->stdio[i], i);
+        if (r < 0) return error_sys(err, errno, "descriptor %d", i);
+    }
+    int release = f->release[1];
+    int r = release == RELEASE_FD ? fcntl(release, F_SETFD, FD_CLOEXEC)
+                                  : dup3(release, RELEASE_FD, O_CLOEXEC);
+    if (r < 0) return error_sys(err, errno, "release socket");
+    f->release[1] = RELEASE_FD;
+    if (syscall(SYS_close_range, RELEASE_FD + 1, ~0U, 0) < 0)
+        return error_sys(err, errno, "close_range");
+    fence_note(f, FENCE_DESCRIPTORS, LAYER_ON, "nothing but 0, 1 and 2");
+    return 0;
+}
+
+static int drop_privilege(struct fence *f, struct error *err) {
+    if (capabilities_drop_bounding(err) < 0 || capabilities_lock(err) < 0 ||
+        identity_become_payload(&f->identity, err) < 0 || capabilities_keep(0, err) < 0)
+        return -1;
+    fence_note(f, FENCE_CAPABILITIES, LAYER_ON, "none; bounding set empty, secure bits locked");
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+        return error_sys(err, errno, "no_new_privs");
+    fence_note(f, FENCE_NO_NEW_PRIVS, LAYER_ON, "set");
+    return 0;
+}
+
+/* The folder must lie inside the root: a path that leaves it reads
+ * "(unreachable)…" (getcwd(2)). */
+static int enter_folder(const char *path, struct error *err) {
+    char now[PATH_MAX];
+    if (chdir(path) < 0) return error_sys(err, errno, "cwd %s", path);
+    if (syscall(SYS_getcwd, now, sizeof now) < 0 || now[0] != '/')
+        return error_set(err, ERROR_DENIED, "cwd %s: not inside the root", path);
+    return 0;
+}
+
+static int install_filter(struct fence *f, struct error *err) {
+    struct sock_fprog program = {.len = f->filter->count, .filter = f->filter->insns};
+    fence_note(f, FENCE_SECCOMP, LAYER_ON, "policy %s, %u instructions, native calls only",
+               f->policy->name, f->filter->count);
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+        return error_sys(err, errno, "install the filter of policy %s", f->policy->name);
+    return 0;
+}
+
+static int dress(struct fence *f, struct error *err) {
+    umask(022);
+    if (reset_signals(err) < 0) return -1;
+    if (setsid() < 0) return error_sys(err, errno, "setsid");
+    if (arrange_descriptors(f, err) < 0 || limits_apply(f, err) < 0 || drop_privilege(f, err) < 0 ||
+        enter_folder(f->spec->cwd, err) < 0 || landlock_apply(f, err) < 0)
+        return -1;
+    return install_filter(f, err);
+}
+
+/* From here on only read, write, execve and exit: the filter is on. */
+
+static const char *path_of(char *const *env) {
+    for (size_t i = 0; env[i]; i++)
+        if (strncmp(env[i], "PATH=", 5) == 0) return env[i] + 5;
+    return DEFAULT_PATH;
+}
+
+/* execvpe() by the rules of the shell, over the program's own PATH. */
+static int run_program(const struct spec *spec) {
+    const char *name = spec->argv[0];
+    if (strchr(name, '/')) {
+        execve(name, spec->argv, spec->env);
+        return errno;
+    }
+    int worst = ENOENT;
+    char path[PATH_MAX];
+    const char *p = path_of(spec->env);
+    for (const char *end;; p = end + 1) {
+        end = strchrnul(p, ':');
+        int len = (int)(end - p);
+        int n = snprintf(path, sizeof path, "%.*s/%s", len ? len : 1, len ? p : ".", name);
+        if (n > 0 && n < (int)sizeof path) {
+            execve(path, spec->argv, spec->env);
+            if (errno != ENOENT && errno != ENOTDIR) worst = errno;
+        }
+        if (*end == '\0') break;
+    }
+    return worst;
+}
+
+static void answer(int fd, char message, int error) {
+    struct release_answer a = {.message = message, .error = error};
+    if (write(fd, &a, sizeof a) < 0) _exit(1);
+}
+
+_Noreturn void child_main(struct fence *f) {
+    _cleanup_error_ struct error err = {0};
+    if (dress(f, &err) < 0) {
+        fence_fail(f, &err);
+        answer(f->release[1], RELEASE_FAILED, 0);
+        _exit(1);
+    }
+    answer(RELEASE_FD, RELEASE_READY, 0);
+    char message = 0;
+    if (read(RELEASE_FD, &message, 1) != 1 || message != RELEASE_GO) _exit(1);
+    int reason = run_program(f->spec);
+    answer(RELEASE_FD, RELEASE_NO_EXEC, reason);
+    _exit(reason == ENOENT || reason == ENOTDIR ? 127 : 126);
+}

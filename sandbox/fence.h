@@ -1,0 +1,133 @@
+/*
+ * The fence of one run, as its three processes share it: the launcher that
+ * prepares it, pid 1 of the sandbox (init) that builds it, and the payload that
+ * puts on the last layers and becomes the program. Theory of operation:
+ * paddock_sandbox.c.
+ *
+ * `struct fence` is filled in by the launcher and inherited by copy. What comes
+ * back does so through one shared page: init and payload write the fence report
+ * and the reason of a failure there while only our own code runs in them; the
+ * launcher reads it when they say so.
+ */
+#ifndef PADDOCK_SANDBOX_FENCE_H
+#define PADDOCK_SANDBOX_FENCE_H
+
+#include "common/error.h"
+#include "policies/policy.h"
+#include "sandbox/cgroup.h"
+#include "sandbox/identity.h"
+#include "sandbox/mounts.h"
+#include "sandbox/result.h"
+#include "sandbox/spec.h"
+
+#include <stdbool.h>
+#include <sys/resource.h>
+
+enum fence_layer {
+    FENCE_USER,
+    FENCE_MOUNT,
+    FENCE_PID,
+    FENCE_NETWORK,
+    FENCE_IPC,
+    FENCE_UTS,
+    FENCE_CGROUP_NAMESPACE,
+    FENCE_TIME,
+    FENCE_ROOT,
+    FENCE_PROC,
+    FENCE_DEVICES,
+    FENCE_CAPABILITIES,
+    FENCE_NO_NEW_PRIVS,
+    FENCE_SECCOMP,
+    FENCE_LANDLOCK,
+    FENCE_KEYRING,
+    FENCE_DESCRIPTORS,
+    FENCE_CGROUP,
+    FENCE_LAYERS,
+};
+
+const char *fence_layer_name(enum fence_layer layer);
+
+struct fence_note {
+    bool written;
+    enum layer_state state;
+    char detail[224];
+};
+
+struct fence_page { /* shared memory; trusted only until the program is released */
+    struct fence_note notes[FENCE_LAYERS];
+    enum error_kind failure; /* ERROR_NONE: nothing failed */
+    int failure_errno;
+    char failure_text[1024];
+};
+
+/* One byte each on the control socket (launcher ↔ init, SOCK_SEQPACKET)… */
+enum control_message {
+    CONTROL_MAPPED = 'm',    /* launcher: the id maps are written */
+    CONTROL_TERMINATE = 't', /* launcher: SIGTERM to the program */
+    CONTROL_KILL = 'k',      /* launcher: SIGKILL to the program */
+    CONTROL_MOUNTS = 'w',    /* init: the mounts stand; carries descriptors */
+    CONTROL_FAILED = 'f',    /* init: see the page */
+    CONTROL_READY = 'r',     /* init: it gave up what it no longer needs */
+    CONTROL_ENDED = 'e',     /* init: the program ended; a struct control_end */
+};
+/* … and on the release socket (launcher ↔ payload, closed by exec). */
+enum release_message {
+    RELEASE_READY = 'r',   /* payload: all layers are on */
+    RELEASE_FAILED = 'f',  /* payload: see the page */
+    RELEASE_GO = 'g',      /* launcher: become the program */
+    RELEASE_NO_EXEC = 'x', /* payload: execve failed, with this errno */
+};
+
+struct release_answer {
+    char message;
+    int error;
+};
+
+struct control_end {
+    char message;
+    int status;          /* as wait4 gives it */
+    struct rusage usage; /* of the program and what init reaped */
+};
+
+/* The descriptors that come with CONTROL_MOUNTS, in this order. */
+enum fence_handle { HANDLE_WORKSPACE, HANDLE_TMP, HANDLE_SHM, HANDLE_PROC, FENCE_HANDLES };
+
+struct fence {
+    const struct spec *spec;
+    const struct policy *policy;
+    const struct policy_filter *filter;
+    struct identity identity;
+    struct mount_plan plan;
+    struct cgroup_door door;
+    struct fence_page *page;
+    int control[2];     /* [0] the launcher's end, [1] init's */
+    int release[2];     /* [0] the launcher's end, [1] the payload's */
+    int stdio[3];       /* what becomes 0, 1 and 2 of the program */
+    bool stdio_ours[3]; /* a pipe of ours, to be owned by the payload */
+    bool own_proc;      /* hand out an unhidden procfs for the watchers */
+    bool limit_nproc;   /* no pids cgroup: RLIMIT_NPROC stands in */
+    bool cgroup_own;    /* the process is in a group of this run */
+};
+
+/* Notes what a layer is (once; a later note replaces it). */
+void fence_note(struct fence *f, enum fence_layer layer, enum layer_state state, const char *fmt,
+                ...) __attribute__((format(printf, 4, 5)));
+/* Puts an error where the launcher finds it. */
+void fence_fail(struct fence *f, const struct error *err);
+/* Takes it out again: an error whose text is what init or payload said. */
+int fence_failure(const struct fence *f, struct error *err);
+
+/* Pid 1 of the sandbox; never returns. Runs in the cloned child. */
+_Noreturn void init_main(struct fence *f);
+/* The payload up to its exec; never returns. */
+_Noreturn void child_main(struct fence *f);
+
+/* The steps of the payload, each 0 or -1. */
+int limits_apply(const struct fence *f, struct error *err);
+int capabilities_drop_bounding(struct error *err);
+int capabilities_lock(struct error *err);
+/* Sets all three sets to `kept` (a bit mask; 0: none) and reads them back. */
+int capabilities_keep(uint64_t kept, struct error *err);
+int landlock_apply(struct fence *f, struct error *err);
+
+#endif

@@ -1,0 +1,270 @@
+/*
+ * Pid 1 of the sandbox. First it builds the fence around itself: groups, ids,
+ * namespaces, mounts. Then it forks the payload, gives up all but the right to
+ * signal it, and reaps until the program ends, which ends everything: when pid 1
+ * of a pid namespace exits, the kernel kills the rest.
+ *
+ * It lives no longer than the launcher: PR_SET_PDEATHSIG, and the end of the
+ * control socket.
+ */
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "sandbox/fence.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/capability.h>
+#include <linux/keyctl.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+
+enum { OOM_SCORE = 500 }; /* when the whole machine runs out, sandboxes go first */
+
+/* ---- messages ---- */
+
+static _Noreturn void give_up(struct fence *f, const struct error *err) {
+    fence_fail(f, err);
+    char message = CONTROL_FAILED;
+    if (send(f->control[1], &message, 1, MSG_NOSIGNAL) < 0) _exit(1); /* nobody there */
+    _exit(1);
+}
+
+static void say(struct fence *f, char message) {
+    if (send(f->control[1], &message, 1, MSG_NOSIGNAL) < 0) _exit(1);
+}
+
+static int await_mapped(struct fence *f, struct error *err) {
+    char message = 0;
+    ssize_t n;
+    do n = recv(f->control[1], &message, 1, 0);
+    while (n < 0 && errno == EINTR);
+    if (n == 0) _exit(1); /* the launcher is gone */
+    if (n < 0) return error_sys(err, errno, "control socket");
+    if (message != CONTROL_MAPPED)
+        return error_set(err, ERROR_INTERNAL, "unexpected message %d", message);
+    return 0;
+}
+
+static void send_handles(struct fence *f, const int *handles) {
+    /* A missing handle is sent as the control socket itself: the list stays whole. */
+    int fds[FENCE_HANDLES];
+    for (int i = 0; i < FENCE_HANDLES; i++) fds[i] = handles[i] >= 0 ? handles[i] : f->control[1];
+    union {
+        char bytes[CMSG_SPACE(sizeof fds)];
+        struct cmsghdr align;
+    } space = {0};
+    char message = CONTROL_MOUNTS;
+    struct iovec data = {.iov_base = &message, .iov_len = 1};
+    struct msghdr header = {.msg_iov = &data,
+                            .msg_iovlen = 1,
+                            .msg_control = space.bytes,
+                            .msg_controllen = sizeof space.bytes};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&header);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof fds);
+    memcpy(CMSG_DATA(c), fds, sizeof fds);
+    if (sendmsg(f->control[1], &header, MSG_NOSIGNAL) < 0) _exit(1);
+    for (int i = 0; i < FENCE_HANDLES; i++)
+        if (handles[i] >= 0) close(handles[i]);
+}
+
+/* ---- building ---- */
+
+static int write_self(const char *path, const char *text) {
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+    return fd < 0 || write(fd, text, strlen(text)) < 0 ? -1 : 0;
+}
+
+/* The program's monotonic and boot clocks begin near 0: the machine's uptime is
+ * no business of its own, and differs from run to run. */
+static void enter_time(struct fence *f) {
+    if (unshare(CLONE_NEWTIME) < 0) {
+        fence_note(f, FENCE_TIME, LAYER_OFF, "the kernel has none: %s", strerror(errno));
+        return;
+    }
+    struct timespec boot;
+    clock_gettime(CLOCK_BOOTTIME, &boot);
+    char text[96];
+    snprintf(text, sizeof text, "monotonic -%" PRId64 " 0\nboottime -%" PRId64 " 0\n",
+             clock_mono_ns() / NS_PER_SEC, (int64_t)boot.tv_sec);
+    if (write_self("/proc/self/timens_offsets", text) < 0)
+        fence_note(f, FENCE_TIME, LAYER_WEAKER, "own, but the uptime shows: %s", strerror(errno));
+    else fence_note(f, FENCE_TIME, LAYER_ON, "monotonic and boot clocks begin at 0");
+}
+
+static int enter_groups(struct fence *f, struct error *err) {
+    if (f->cgroup_own && cgroup_enter(&f->door) < 0)
+        return error_sys(err, errno, "enter the control groups");
+    if (unshare(CLONE_NEWCGROUP) < 0) return error_sys(err, errno, "cgroup namespace");
+    if (f->cgroup_own)
+        fence_note(f, FENCE_CGROUP_NAMESPACE, LAYER_ON, "rooted in the run's own group");
+    else
+        fence_note(f, FENCE_CGROUP_NAMESPACE, LAYER_WEAKER,
+                   "rooted in the launcher's group, since the run has none of its own");
+    return 0;
+}
+
+static int raise_loopback(struct error *err) {
+    _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct ifreq request = {.ifr_name = "lo"};
+    request.ifr_flags = IFF_UP | IFF_RUNNING;
+    if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
+        return error_sys(err, errno, "bring loopback up");
+    return 0;
+}
+
+static int enter_network(struct fence *f, struct error *err) {
+    if (f->spec->network == NETWORK_NONE) {
+        fence_note(f, FENCE_NETWORK, LAYER_ON, "own, loopback down: no connection of any kind");
+        return 0;
+    }
+    if (!f->policy->loopback)
+        return error_set(err, ERROR_DENIED, "network \"loopback\": the policy %s does not allow it",
+                         f->policy->name);
+    if (raise_loopback(err) < 0) return -1;
+    fence_note(f, FENCE_NETWORK, LAYER_ON, "own, with nothing but its loopback");
+    return 0;
+}
+
+static void enter_keyring(struct fence *f) {
+    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0) >= 0)
+        fence_note(f, FENCE_KEYRING, LAYER_ON, "own session keyring");
+    else if (errno == ENOSYS) fence_note(f, FENCE_KEYRING, LAYER_ON, "the kernel has no keyrings");
+    else fence_note(f, FENCE_KEYRING, LAYER_OFF, "no own session keyring: %s", strerror(errno));
+}
+
+/* /dev/stdout is opened anew by path: the pipe must be the payload's. */
+static int own_stdio(struct fence *f, struct error *err) {
+    for (int i = 0; i < 3; i++)
+        if (f->stdio_ours[i] && fchown(f->stdio[i], PAYLOAD_UID, PAYLOAD_GID) < 0)
+            return error_sys(err, errno, "give descriptor %d to the payload", i);
+    return 0;
+}
+
+static int build(struct fence *f, struct error *err) {
+    char score[16];
+    snprintf(score, sizeof score, "%d", OOM_SCORE);
+    if (write_self("/proc/self/oom_score_adj", score) < 0)
+        return error_sys(err, errno, "oom_score_adj");
+    if (await_mapped(f, err) < 0) return -1;
+    if (enter_groups(f, err) < 0) return -1;
+    enter_time(f);
+    bool user_mode = f->identity.privilege != PRIVILEGE_ROOT;
+    if (user_mode && mounts_open_sources(&f->plan, err) < 0) return -1;
+    if (identity_become_init(&f->identity, err) < 0) return -1;
+    /* Cleared by the change of ids (PR_SET_PDEATHSIG(2const)). */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        return error_sys(err, errno, "prctl");
+    if (user_mode && own_stdio(f, err) < 0) return -1;
+    if (sethostname(f->spec->hostname, strlen(f->spec->hostname)) < 0)
+        return error_sys(err, errno, "hostname");
+    if (enter_network(f, err) < 0) return -1;
+    int handles[FENCE_HANDLES];
+    if (mounts_build(&f->plan, handles, FENCE_HANDLES, f->own_proc ? HANDLE_PROC : -1, err) < 0)
+        return -1;
+    send_handles(f, handles);
+    enter_keyring(f);
+    return 0;
+}
+
+/* ---- supervising ---- */
+
+static void on_signal(int signal) {
+    (void)signal; /* ppoll returns: that is all we want */
+}
+
+/* Every signal is blocked for good but SIGCHLD, which is let through in ppoll
+ * only: no signal from inside does anything to pid 1. */
+static int take_signals(sigset_t *waiting, struct error *err) {
+    sigset_t all;
+    sigfillset(&all);
+    struct sigaction action = {.sa_handler = on_signal};
+    if (sigprocmask(SIG_SETMASK, &all, NULL) < 0 || sigaction(SIGCHLD, &action, NULL) < 0)
+        return error_sys(err, errno, "signals");
+    *waiting = all;
+    sigdelset(waiting, SIGCHLD);
+    return 0;
+}
+
+/* Keeps nothing but the control socket and, where the payload has another id,
+ * the right to signal it. */
+static int shrink(struct fence *f, struct error *err) {
+    int last = f->control[1];
+    for (int fd = 0; fd < 3; fd++) close(fd);
+    if (dup3(last, 0, O_CLOEXEC) < 0) return error_sys(err, errno, "control socket");
+    f->control[1] = 0;
+    if (syscall(SYS_close_range, 1, ~0U, 0) < 0) return error_sys(err, errno, "close_range");
+    uint64_t kept = f->identity.privilege == PRIVILEGE_PLAIN ? 0 : UINT64_C(1) << CAP_KILL;
+    if (capabilities_drop_bounding(err) < 0 || capabilities_lock(err) < 0 ||
+        capabilities_keep(kept, err) < 0)
+        return -1;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return error_sys(err, errno, "no_new_privs");
+    prctl(PR_SET_NAME, "paddock-init", 0, 0, 0);
+    return 0;
+}
+
+/* Whatever ended. When it is the program, says so and is done. */
+static void reap(struct fence *f, pid_t payload) {
+    for (;;) {
+        int status;
+        pid_t pid = waitpid(-1, &status, WNOHANG);
+        if (pid <= 0) return;
+        if (pid != payload) continue;
+        struct control_end end = {.message = CONTROL_ENDED, .status = status};
+        getrusage(RUSAGE_CHILDREN, &end.usage);
+        if (send(f->control[1], &end, sizeof end, MSG_NOSIGNAL) < 0) _exit(1);
+        _exit(0);
+    }
+}
+
+static void obey(struct fence *f, pid_t payload) {
+    char message = 0;
+    ssize_t n = recv(f->control[1], &message, 1, MSG_DONTWAIT);
+    if (n == 0) _exit(1); /* the launcher is gone */
+    if (n < 0) return;
+    if (message == CONTROL_TERMINATE) kill(payload, SIGTERM);
+    if (message == CONTROL_KILL) kill(payload, SIGKILL);
+}
+
+static _Noreturn void supervise(struct fence *f, pid_t payload, const sigset_t *waiting) {
+    struct pollfd control = {.fd = f->control[1], .events = POLLIN};
+    for (;;) {
+        int n = ppoll(&control, 1, NULL, waiting);
+        if (n < 0 && errno != EINTR) _exit(1);
+        if (n > 0) obey(f, payload);
+        reap(f, payload);
+    }
+}
+
+_Noreturn void init_main(struct fence *f) {
+    _cleanup_error_ struct error err = {0};
+    sigset_t waiting;
+    close(f->control[0]);
+    close(f->release[0]);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) {
+        error_sys(&err, errno, "PR_SET_PDEATHSIG");
+        give_up(f, &err);
+    }
+    if (take_signals(&waiting, &err) < 0 || build(f, &err) < 0) give_up(f, &err);
+    pid_t payload = fork();
+    if (payload == 0) child_main(f);
+    if (payload < 0) error_sys(&err, errno, "fork the payload");
+    if (payload < 0 || shrink(f, &err) < 0) give_up(f, &err);
+    say(f, CONTROL_READY);
+    supervise(f, payload, &waiting);
+}

@@ -1,0 +1,91 @@
+/* Landlock: a second opinion on what the mounts already say (declared in
+ * fence.h). Reading and executing anywhere in the root, writing only where the
+ * plan means it. Rights the running kernel does not know are left out. */
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "sandbox/fence.h"
+
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <linux/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+/* Newer than Debian 12's headers. */
+#ifndef LANDLOCK_ACCESS_FS_TRUNCATE
+#define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
+#endif
+#ifndef LANDLOCK_ACCESS_FS_IOCTL_DEV
+#define LANDLOCK_ACCESS_FS_IOCTL_DEV (1ULL << 15)
+#endif
+#define SCOPE_ABSTRACT_UNIX (1ULL << 0)
+#define SCOPE_SIGNAL        (1ULL << 1)
+
+#define READING \
+    (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define WRITING_FILE \
+    (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE | LANDLOCK_ACCESS_FS_IOCTL_DEV)
+/* Device nodes can be made nowhere. */
+#define WRITING                                                                                 \
+    (WRITING_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |            \
+     LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK | \
+     LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REFER)
+
+struct ruleset_attr { /* struct landlock_ruleset_attr of ABI 6 */
+    uint64_t fs, net, scoped;
+};
+
+static uint64_t rights_of_abi(int abi) {
+    uint64_t rights = (UINT64_C(1) << 13) - 1;
+    if (abi >= 2) rights |= LANDLOCK_ACCESS_FS_REFER;
+    if (abi >= 3) rights |= LANDLOCK_ACCESS_FS_TRUNCATE;
+    if (abi >= 5) rights |= LANDLOCK_ACCESS_FS_IOCTL_DEV;
+    return rights;
+}
+
+static int allow(int ruleset, const char *path, uint64_t rights, struct error *err) {
+    _cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC);
+    if (fd < 0) return error_sys(err, errno, "landlock: %s", path);
+    struct stat st;
+    if (fstat(fd, &st) < 0) return error_sys(err, errno, "landlock: %s", path);
+    if (!S_ISDIR(st.st_mode))
+        rights &= WRITING_FILE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE;
+    struct landlock_path_beneath_attr rule = {.allowed_access = rights, .parent_fd = fd};
+    if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
+        return error_sys(err, errno, "landlock: rule for %s", path);
+    return 0;
+}
+
+static int add_rules(const struct fence *f, int ruleset, uint64_t known, struct error *err) {
+    if (allow(ruleset, "/", READING & known, err) < 0) return -1;
+    for (size_t i = 0; i < f->plan.count; i++) {
+        const struct mount_step *s = &f->plan.steps[i];
+        bool written =
+            (s->kind == MOUNT_TMPFS || s->kind == MOUNT_DEVPTS || s->kind == MOUNT_BIND) &&
+            !(s->attributes & MOUNT_ATTR_RDONLY);
+        if (written && allow(ruleset, s->target, (READING | WRITING) & known, err) < 0) return -1;
+    }
+    return 0;
+}
+
+int landlock_apply(struct fence *f, struct error *err) {
+    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    if (abi < 1) {
+        fence_note(f, FENCE_LANDLOCK, LAYER_OFF,
+                   errno == EOPNOTSUPP ? "the kernel has it, but it is not among the boot's lsm="
+                                       : "the kernel has no Landlock");
+        return 0;
+    }
+    struct ruleset_attr attr = {.fs = rights_of_abi((int)abi)};
+    if (abi >= 6) attr.scoped = SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL;
+    size_t size = abi >= 6 ? sizeof attr : sizeof attr.fs;
+    _cleanup_close_ int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
+    if (ruleset < 0) return error_sys(err, errno, "landlock: ruleset");
+    if (add_rules(f, ruleset, attr.fs, err) < 0) return -1;
+    if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+        return error_sys(err, errno, "landlock: restrict");
+    fence_note(f, FENCE_LANDLOCK, LAYER_ON,
+               "ABI %ld: reads in the root, writes where it is meant%s", abi,
+               abi >= 6 ? ", signals and abstract sockets stay inside" : "");
+    return 0;
+}

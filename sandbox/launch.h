@@ -1,0 +1,15 @@
+/*
+ * One run from spec to result: prepares what the fence needs on the host,
+ * clones init, waits, releases, supervises, collects and gives everything back.
+ */
+#ifndef PADDOCK_SANDBOX_LAUNCH_H
+#define PADDOCK_SANDBOX_LAUNCH_H
+
+#include "sandbox/result.h"
+#include "sandbox/spec.h"
+
+/* Runs `spec`. `dir_fd` is the run folder or -1. Whatever goes wrong with the
+ * run itself is in the result (setup-error); -1 only when memory ran out. */
+int launch_run(const struct spec *spec, int dir_fd, struct result *result, struct error *err);
+
+#endif

@@ -1,0 +1,347 @@
+/* The interpreter of a mount plan (declared in mounts.h), over the mount API by
+ * descriptors: nothing is resolved twice, nothing by a path of the host. */
+#include "sandbox/mounts.h"
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/file.h"
+#include "sandbox/identity.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#ifndef MNT_DETACH
+#define MNT_DETACH 2
+#endif
+#ifndef OPEN_TREE_CLONE
+#define OPEN_TREE_CLONE 1
+#endif
+
+/* ---- the calls ---- */
+
+static int clone_tree(int dirfd, const char *path, unsigned flags) {
+    return (int)syscall(SYS_open_tree, dirfd, path, OPEN_TREE_CLONE | O_CLOEXEC | flags);
+}
+
+static int set_attributes(int fd, uint64_t attributes, bool recursive) {
+    /* Private: a later mount of the host must not show up inside. */
+    struct mount_attr attr = {.attr_set = attributes, .propagation = 1UL << 18 /* MS_PRIVATE */};
+    return (int)syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0),
+                        &attr, sizeof attr);
+}
+
+static int attach(int mount, int point) {
+    /* MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH */
+    return (int)syscall(SYS_move_mount, mount, "", point, "", 0x04 | 0x40);
+}
+
+static int fs_option(int fs, const char *key, const char *value) {
+    return (int)syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, key, value, 0);
+}
+
+/* A configured file system as a detached mount. */
+static int fs_mount(int fs, uint64_t attributes) {
+    if (syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) return -1;
+    return (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, attributes);
+}
+
+static int fs_open(const char *type) {
+    return (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
+}
+
+/* ---- sources ---- */
+
+static int open_source(struct mount_step *s, struct error *err) {
+    unsigned flags = AT_RECURSIVE | (s->keep_links ? AT_SYMLINK_NOFOLLOW : 0);
+    s->fd = clone_tree(AT_FDCWD, s->source, flags);
+    if (s->fd < 0 && errno == ENOENT && s->optional) return 0;
+    if (s->fd < 0) return error_sys(err, errno, "mount source %s", s->source);
+    struct stat st;
+    if (fstat(s->fd, &st) < 0) return error_sys(err, errno, "mount source %s", s->source);
+    /* A node is bound only where the plan says so, by leaving out nodev. */
+    bool node = !(s->attributes & MOUNT_ATTR_NODEV);
+    if (node ? !S_ISCHR(st.st_mode) : !S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
+        return error_set(err, ERROR_INVALID, "mount source %s: not %s", s->source,
+                         node ? "a character device" : "a folder or a regular file");
+    if (set_attributes(s->fd, s->attributes, true) < 0)
+        return error_sys(err, errno, "set the flags of mount source %s", s->source);
+    return 0;
+}
+
+int mounts_open_sources(struct mount_plan *plan, struct error *err) {
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->steps[i].kind == MOUNT_BIND && open_source(&plan->steps[i], err) < 0) return -1;
+    return 0;
+}
+
+/* ---- below the root ---- */
+
+/* Opens what `path` (without its leading slash) names, through no link at all,
+ * neither of the image's nor of procfs's. */
+static int open_inside(int root, const char *path, int flags) {
+    if (*path == '\0') return fcntl(root, F_DUPFD_CLOEXEC, 0);
+    return open_beneath(root, path, O_PATH | flags, 0);
+}
+
+static int open_parent(int root, const char *path, const char **name, struct error *err);
+
+static int make_folder(int parent, const char *name, unsigned mode) {
+    mode_t old = umask(0);
+    int r = mkdirat(parent, name, mode);
+    umask(old);
+    return r;
+}
+
+/* Opens a folder below the root, making it and its parents where missing. */
+static int open_folder(int root, const char *path, struct error *err) {
+    int fd = open_inside(root, path, O_DIRECTORY);
+    if (fd >= 0) return fd;
+    if (errno != ENOENT) return error_sys(err, errno, "mount point /%s", path);
+    const char *name = NULL;
+    _cleanup_close_ int parent = open_parent(root, path, &name, err);
+    if (parent < 0) return -1;
+    if (make_folder(parent, name, 0755) < 0 && errno == EROFS)
+        return error_set(err, ERROR_INVALID,
+                         "mount point /%s is missing in the image, which is read-only", path);
+    fd = open_inside(root, path, O_DIRECTORY);
+    return fd < 0 ? error_sys(err, errno, "mount point /%s", path) : fd;
+}
+
+static int open_parent(int root, const char *path, const char **name, struct error *err) {
+    const char *slash = strrchr(path, '/');
+    *name = slash ? slash + 1 : path;
+    if (!slash) return fcntl(root, F_DUPFD_CLOEXEC, 0);
+    _cleanup_free_ char *folder = strndup(path, (size_t)(slash - path));
+    if (!folder) return error_sys(err, ENOMEM, "mount point /%s", path);
+    return open_folder(root, folder, err);
+}
+
+static int open_file_point(int root, const char *path, struct error *err) {
+    int fd = open_inside(root, path, 0);
+    if (fd >= 0 || errno != ENOENT)
+        return fd < 0 ? error_sys(err, errno, "mount point /%s", path) : fd;
+    const char *name = NULL;
+    _cleanup_close_ int parent = open_parent(root, path, &name, err);
+    if (parent < 0) return -1;
+    if (mknodat(parent, name, S_IFREG | 0444, 0) < 0)
+        return errno == EROFS
+                   ? error_set(err, ERROR_INVALID,
+                               "mount point /%s is missing in the image, which is read-only", path)
+                   : error_sys(err, errno, "mount point /%s", path);
+    fd = open_inside(root, path, 0);
+    return fd < 0 ? error_sys(err, errno, "mount point /%s", path) : fd;
+}
+
+static int attach_at(int root, const char *target, int mount, bool folder, struct error *err) {
+    _cleanup_close_ int point =
+        folder ? open_folder(root, target + 1, err) : open_file_point(root, target + 1, err);
+    if (point < 0) return -1;
+    if (attach(mount, point) < 0) return error_sys(err, errno, "mount on %s", target);
+    return 0;
+}
+
+/* ---- the steps ---- */
+
+static int step_folder(int root, const struct mount_step *s, struct error *err) {
+    const char *name = NULL;
+    _cleanup_close_ int parent = open_parent(root, s->target + 1, &name, err);
+    if (parent < 0) return -1;
+    if (make_folder(parent, name, s->mode) < 0 && errno != EEXIST)
+        return error_sys(err, errno, "folder %s", s->target);
+    if (s->payload_owned &&
+        fchownat(parent, name, PAYLOAD_UID, PAYLOAD_GID, AT_SYMLINK_NOFOLLOW) < 0)
+        return error_sys(err, errno, "give %s to the payload", s->target);
+    return 0;
+}
+
+static int step_link(int root, const struct mount_step *s, struct error *err) {
+    const char *name = NULL;
+    _cleanup_close_ int parent = open_parent(root, s->target + 1, &name, err);
+    if (parent < 0) return -1;
+    if (symlinkat(s->source, parent, name) < 0) return error_sys(err, errno, "link %s", s->target);
+    return 0;
+}
+
+static int step_text(int root, const struct mount_step *s, struct error *err) {
+    const char *name = NULL;
+    _cleanup_close_ int parent = open_parent(root, s->target + 1, &name, err);
+    if (parent < 0) return -1;
+    _cleanup_close_ int fd =
+        openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444);
+    if (fd < 0 || fchmod(fd, 0444) < 0 || write_all(fd, s->source, strlen(s->source)) < 0)
+        return error_sys(err, errno, "file %s", s->target);
+    return 0;
+}
+
+static int step_bind(int root, struct mount_step *s, struct error *err) {
+    if (s->fd < 0) return 0;
+    struct stat st;
+    if (fstat(s->fd, &st) < 0) return error_sys(err, errno, "mount source %s", s->source);
+    int r = attach_at(root, s->target, s->fd, S_ISDIR(st.st_mode), err);
+    close(s->fd);
+    s->fd = -1;
+    return r;
+}
+
+static int make_tmpfs(const struct mount_step *s, struct error *err) {
+    char text[32];
+    _cleanup_close_ int fs = fs_open("tmpfs");
+    if (fs < 0) return error_sys(err, errno, "tmpfs for %s", s->target);
+    int r = 0;
+    if (s->bytes > 0) {
+        snprintf(text, sizeof text, "%" PRId64, s->bytes);
+        r |= fs_option(fs, "size", text);
+    }
+    snprintf(text, sizeof text, "%" PRId64, s->inodes);
+    r |= fs_option(fs, "nr_inodes", text);
+    snprintf(text, sizeof text, "%o", s->mode);
+    r |= fs_option(fs, "mode", text);
+    if (s->payload_owned) {
+        snprintf(text, sizeof text, "%d", PAYLOAD_UID);
+        r |= fs_option(fs, "uid", text) | fs_option(fs, "gid", text);
+    }
+    int mount = r < 0 ? -1 : fs_mount(fs, s->attributes);
+    return mount < 0 ? error_sys(err, errno, "tmpfs for %s", s->target) : mount;
+}
+
+static int step_tmpfs(int root, const struct mount_step *s, int *handle, struct error *err) {
+    _cleanup_close_ int mount = make_tmpfs(s, err);
+    if (mount < 0 || attach_at(root, s->target, mount, true, err) < 0) return -1;
+    if (!handle) return 0;
+    *handle = openat(mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return *handle < 0 ? error_sys(err, errno, "open %s", s->target) : 0;
+}
+
+static int proc_refused(int errnum, struct error *err) {
+    if (errnum != EPERM) return error_sys(err, errnum, "procfs");
+    return error_set(
+        err, ERROR_UNSUPPORTED,
+        "procfs: the kernel refuses a new one because the /proc here is partly covered "
+        "(a nested container); run Paddock where /proc is whole, e.g. with "
+        "--security-opt systempaths=unconfined");
+}
+
+/* `hidden`: processes of others are invisible in it (hidepid). */
+static int make_proc(bool hidden, uint64_t attributes, struct error *err) {
+    _cleanup_close_ int fs = fs_open("proc");
+    if (fs < 0) return proc_refused(errno, err);
+    if (hidden && fs_option(fs, "hidepid", "invisible") < 0)
+        return error_sys(err, errno, "procfs with hidepid");
+    int mount = fs_mount(fs, attributes);
+    return mount < 0 ? proc_refused(errno, err) : mount;
+}
+
+static int step_proc(int root, const struct mount_step *s, int *own, struct error *err) {
+    if (own) {
+        _cleanup_close_ int plain = make_proc(false, s->attributes, err);
+        if (plain < 0) return -1;
+        *own = openat(plain, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (*own < 0) return error_sys(err, errno, "open procfs");
+    }
+    _cleanup_close_ int mount = make_proc(true, s->attributes, err);
+    return mount < 0 ? -1 : attach_at(root, s->target, mount, true, err);
+}
+
+static int step_devpts(int root, const struct mount_step *s, struct error *err) {
+    _cleanup_close_ int fs = fs_open("devpts");
+    if (fs < 0 || fs_option(fs, "ptmxmode", "0666") < 0 || fs_option(fs, "mode", "0600") < 0 ||
+        fs_option(fs, "max", "64") < 0)
+        return error_sys(err, errno, "devpts");
+    _cleanup_close_ int mount = fs_mount(fs, s->attributes);
+    if (mount < 0) return error_sys(err, errno, "devpts");
+    return attach_at(root, s->target, mount, true, err);
+}
+
+/* Something of the sandbox's own over `target`, if that exists. */
+static int cover(int root, const struct mount_step *s, const char *with, uint64_t attributes,
+                 struct error *err) {
+    _cleanup_close_ int point = open_inside(root, s->target + 1, 0);
+    if (point < 0) return errno == ENOENT ? 0 : error_sys(err, errno, "mask %s", s->target);
+    _cleanup_close_ int mount = clone_tree(root, with, 0);
+    if (mount < 0 || (attributes && set_attributes(mount, attributes, false) < 0) ||
+        attach(mount, point) < 0)
+        return error_sys(err, errno, "mask %s", s->target);
+    return 0;
+}
+
+static int step_nothing(int root, const struct mount_step *s, struct error *err) {
+    static const struct mount_step empty = {.target = "mask",
+                                            .bytes = 4096,
+                                            .inodes = 2,
+                                            .mode = 0555,
+                                            .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+                                                          MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY};
+    _cleanup_close_ int point = open_inside(root, s->target + 1, O_DIRECTORY);
+    if (point < 0) return errno == ENOENT ? 0 : error_sys(err, errno, "mask %s", s->target);
+    _cleanup_close_ int mount = make_tmpfs(&empty, err);
+    if (mount < 0) return -1;
+    return attach(mount, point) < 0 ? error_sys(err, errno, "mask %s", s->target) : 0;
+}
+
+static int run_step(int root, struct mount_step *s, int *handles, int own_proc, struct error *err) {
+    const uint64_t constant =
+        MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+    switch (s->kind) {
+    case MOUNT_FOLDER: return step_folder(root, s, err);
+    case MOUNT_LINK: return step_link(root, s, err);
+    case MOUNT_TEXT: return step_text(root, s, err);
+    case MOUNT_BIND: return step_bind(root, s, err);
+    case MOUNT_TMPFS: return step_tmpfs(root, s, s->handle >= 0 ? &handles[s->handle] : NULL, err);
+    case MOUNT_PROC: return step_proc(root, s, own_proc >= 0 ? &handles[own_proc] : NULL, err);
+    case MOUNT_DEVPTS: return step_devpts(root, s, err);
+    case MOUNT_MASK: return cover(root, s, "dev/null", 0, err);
+    case MOUNT_CONST: return cover(root, s, s->target + 1, constant, err);
+    case MOUNT_NOTHING: return step_nothing(root, s, err);
+    }
+    return error_set(err, ERROR_INTERNAL, "mount step of kind %d", (int)s->kind);
+}
+
+/* ---- the root ---- */
+
+static int make_root(struct error *err) {
+    static const struct mount_step root = {.target = "/",
+                                           .bytes = 4 << 20,
+                                           .inodes = 8192,
+                                           .mode = 0755,
+                                           .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+                                                         MOUNT_ATTR_NOEXEC};
+    int mount = make_tmpfs(&root, err);
+    if (mount < 0) return -1;
+    /* On top of the old root, out of the way of nothing: paths still start below
+     * it, at the root this process has. */
+    if (syscall(SYS_move_mount, mount, "", AT_FDCWD, "/", 0x04) < 0) {
+        error_sys(err, errno, "mount the new root");
+        close(mount);
+        return -1;
+    }
+    return mount;
+}
+
+/* pivot_root(".", "."): the old root ends up on top of the new one and is
+ * detached from there (pivot_root(2)). */
+static int enter_root(int root, struct error *err) {
+    if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
+        return error_sys(err, errno, "pivot_root");
+    if (syscall(SYS_umount2, ".", MNT_DETACH) < 0)
+        return error_sys(err, errno, "leave the old root");
+    if (chdir("/") < 0) return error_sys(err, errno, "enter the new root");
+    if (set_attributes(root, MOUNT_ATTR_RDONLY, false) < 0)
+        return error_sys(err, errno, "make the root read-only");
+    return 0;
+}
+
+int mounts_build(struct mount_plan *plan, int *handles, size_t handle_count, int own_proc,
+                 struct error *err) {
+    for (size_t i = 0; i < handle_count; i++) handles[i] = -1;
+    _cleanup_close_ int root = make_root(err);
+    if (root < 0) return -1;
+    for (size_t i = 0; i < plan->count; i++)
+        if (run_step(root, &plan->steps[i], handles, own_proc, err) < 0) return -1;
+    return enter_root(root, err);
+}

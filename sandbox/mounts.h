@@ -1,0 +1,71 @@
+/*
+ * The file system of a sandbox as a plan, and the interpreter that builds it.
+ *
+ * A plan is a list of steps in order; it is written by plan.c from spec and
+ * policy without touching anything, its host sources are opened as detached
+ * mounts while they can still be reached, and mounts_build() carries it out in
+ * init, in the new mount namespace, ending with the pivot. Targets are resolved
+ * below the new root's descriptor only, through no link (openat2), so an image
+ * cannot redirect a mount.
+ */
+#ifndef PADDOCK_SANDBOX_MOUNTS_H
+#define PADDOCK_SANDBOX_MOUNTS_H
+
+#include "common/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct spec;
+struct policy;
+
+enum mount_kind {
+    MOUNT_FOLDER, /* an empty folder of the root */
+    MOUNT_LINK,   /* a symbolic link of the root to `source` */
+    MOUNT_TEXT,   /* a file of the root with the text `source` */
+    MOUNT_BIND,   /* `source` of the host */
+    MOUNT_TMPFS,
+    MOUNT_PROC,
+    MOUNT_DEVPTS,
+    MOUNT_MASK,    /* the sandbox's own /dev/null over a file, if it exists */
+    MOUNT_CONST,   /* a folder over itself, read-only, if it exists */
+    MOUNT_NOTHING, /* an empty read-only folder over a folder, if it exists */
+};
+
+struct mount_step {
+    enum mount_kind kind;
+    char *target;          /* absolute, inside */
+    char *source;          /* see the kind */
+    uint64_t attributes;   /* MOUNT_ATTR_* set on the whole tree */
+    int64_t bytes, inodes; /* of a tmpfs */
+    unsigned mode;         /* of its root folder */
+    bool payload_owned;    /* … which belongs to the payload instead of init */
+    bool optional;         /* nothing happens when the source is missing */
+    bool keep_links;       /* the source itself may not be a link (images) */
+    int handle;            /* hand out a descriptor as this fence_handle; -1: no */
+    int fd;                /* of the opened source; -1 */
+};
+
+struct mount_plan {
+    struct mount_step *steps;
+    size_t count, cap;
+    bool failed; /* out of memory */
+};
+
+/* Writes the plan. */
+int plan_make(const struct spec *spec, const struct policy *policy, struct mount_plan *out,
+              struct error *err);
+void plan_clear(struct mount_plan *plan);
+
+/* Opens the sources of the bind steps as detached mounts with their attributes:
+ * by the launcher when it is root (init can no longer reach folders of mode
+ * 0700 of users that have no id inside), else by init. */
+int mounts_open_sources(struct mount_plan *plan, struct error *err);
+/* Builds the root and enters it. `handles` get descriptors of the steps that
+ * name one, -1 else. `own_proc` ≥ 0 names the handle of an unhidden procfs. */
+int mounts_build(struct mount_plan *plan, int *handles, size_t handle_count, int own_proc,
+                 struct error *err);
+
+#endif

@@ -1,0 +1,242 @@
+/*
+ * paddock-sandbox: runs one untrusted program inside a fence.
+ *
+ * Theory of operation
+ * ===================
+ *
+ * Three processes take part in a run.
+ *
+ *  launcher  this program, on the host, with the rights of whoever started it.
+ *            It reads the spec and the policy, registers the run, makes its
+ *            control groups, opens what will be mounted (as root) and the
+ *            folder the workspace is copied from, clones init into all the new
+ *            namespaces in one clone3(2), writes the user namespace's maps, and
+ *            then sits in one epoll loop: output, limits, signals, the end. It
+ *            alone knows the time. It never runs or loads anything the program
+ *            could have written.
+ *
+ *  init      pid 1 inside: our own code, never an exec. It starts with the
+ *            launcher's ids and all capabilities of the new user namespace,
+ *            enters the groups, becomes uid 0 inside, builds the mounts and
+ *            leaves the old root, forks the payload, and gives up everything
+ *            but the control socket and CAP_KILL over the payload. It reaps;
+ *            when the program ends it says how and exits, at which the kernel
+ *            kills whatever else is in the pid namespace. It is not dumpable,
+ *            blocks all signals, and dies with the launcher.
+ *
+ *  payload   forked by init. It puts on what a process can only do to itself:
+ *            session, descriptors, rlimits, uid 1000 for good, no capabilities,
+ *            no_new_privs, Landlock, the system-call filter. Then it waits for
+ *            the word and becomes the program.
+ *
+ * With a workspace to copy there is, before the release, a fourth for a moment:
+ * the seeder (seed.c). Collection afterwards is a process of its own as well
+ * (collect.c).
+ *
+ * They speak over
+ *
+ *  control   a socket pair launcher–init, a byte a message (fence.h): "mapped",
+ *            "terminate", "kill" one way; "mounts stand" with descriptors of
+ *            the writable file systems, "ready", "failed", "ended" the other.
+ *            Its end tells init that the launcher is gone.
+ *  release   a socket pair launcher–payload: "ready", "go", and the errno of an
+ *            execve that failed. A successful one closes it.
+ *  output    a pipe each for stdout and stderr, read by the launcher.
+ *  page      a shared page in which init and payload leave the fence report or
+ *            the text of a failure; the launcher reads it before the release
+ *            and never after, and exec takes it from the payload.
+ *
+ * The clock: the launcher stamps the start just before it sends "go", and the
+ * end when init's "ended" arrives. A run is over only when init is dead, which
+ * the kernel reports after it has buried every process of the pid namespace, and
+ * the control groups are empty.
+ */
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/digest.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "sandbox/launch.h"
+#include "sandbox/live.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { EXIT_USAGE = 2, EXIT_OURS = 125 };
+enum { SPEC_BYTES = 4 << 20 };
+
+static const char usage[] =
+    "usage: paddock-sandbox run SPEC.json|- [--dir DIR] [--print]\n"
+    "       paddock-sandbox sweep\n"
+    "       paddock-sandbox --help | --version\n"
+    "\n"
+    "run    builds the fence the spec describes, runs the program in it, and leaves\n"
+    "       result.json, stdout, stderr, stamps and artifacts/ in DIR (default: the\n"
+    "       spec's \"dir\"). --print writes the result to stdout as well. Exit status: 0\n"
+    "       when there is a result, whatever it says; 125 when there could be none.\n"
+    "sweep  removes what killed launchers left behind.\n"
+    "\n"
+    "Example:\n"
+    "  echo '{\"id\": \"hello\", \"argv\": [\"/bin/echo\", \"hello\"], \"stdout\": \"inherit\",\n"
+    "         \"stderr\": \"inherit\", \"policy\": "
+    "\"/usr/local/share/paddock/policies/strict.json\"}' |\n"
+    "      paddock-sandbox run - --print\n";
+
+struct options {
+    const char *spec;
+    const char *dir;
+    bool print;
+};
+
+static int say_failure(const struct error *err) {
+    fprintf(stderr, "paddock-sandbox: %s\n", error_text(err));
+    return EXIT_OURS;
+}
+
+/* ---- files of the run folder ---- */
+
+/* Replaces a file whole. Not synced: kill -9 of any process cannot lose it, and
+ * whoever acknowledges a result makes it durable first; a sync here would cost
+ * more than the launch itself. */
+static int replace_file(int dir_fd, const char *name, const char *text, size_t len,
+                        struct error *err) {
+    _cleanup_free_ char *temporary = str_printf(".%s.%d", name, (int)getpid());
+    if (!temporary) return error_sys(err, ENOMEM, "%s", name);
+    unlinkat(dir_fd, temporary, 0);
+    _cleanup_close_ int fd =
+        openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (fd < 0) return error_sys(err, errno, "create %s", temporary);
+    if (write_all(fd, text, len) < 0 || renameat(dir_fd, temporary, dir_fd, name) < 0) {
+        error_sys(err, errno, "write %s", name);
+        unlinkat(dir_fd, temporary, 0);
+        return -1;
+    }
+    return 0;
+}
+
+/* Field 22 of /proc/self/stat: with the pid it names this process for ever. */
+static int64_t start_ticks(void) {
+    _cleanup_buf_ struct buf text = {0};
+    if (file_read("/proc/self/stat", 4096, &text, NULL) < 0) return 0;
+    const char *p = strrchr(buf_text(&text), ')');
+    for (int field = 2; p && field < 22; field++) p = strchr(p + 1, ' ');
+    return p ? strtoll(p + 1, NULL, 10) : 0;
+}
+
+static int write_launcher(int dir_fd, struct error *err) {
+    char text[96];
+    int n = snprintf(text, sizeof text, "{\"pid\": %d, \"start_ticks\": %" PRId64 "}\n",
+                     (int)getpid(), start_ticks());
+    /* A result of an earlier run here would be taken for ours. */
+    if (unlinkat(dir_fd, "result.json", 0) < 0 && errno != ENOENT)
+        return error_sys(err, errno, "remove the old result.json");
+    return replace_file(dir_fd, "launcher.json", text, (size_t)n, err);
+}
+
+static int deliver(const struct result *r, int dir_fd, bool print, struct error *err) {
+    _cleanup_json_writer_ struct json_writer *w = json_writer_new(true);
+    if (!w) return error_sys(err, ENOMEM, "result");
+    if (result_encode(r, w, err) < 0) return -1;
+    size_t len = 0;
+    const char *text = json_writer_text(w, &len);
+    if (!text) return error_set(err, ERROR_INTERNAL, "result: could not be written as JSON");
+    if (dir_fd >= 0 && replace_file(dir_fd, "result.json", text, len, err) < 0) return -1;
+    if (print && write_all(STDOUT_FILENO, text, len) < 0)
+        return error_sys(err, errno, "print the result");
+    return 0;
+}
+
+/* ---- run ---- */
+
+static int load_spec(const char *path, struct spec *spec, struct result *result,
+                     struct error *err) {
+    bool from_stdin = strcmp(path, "-") == 0;
+    _cleanup_buf_ struct buf text = {0};
+    if (from_stdin ? file_read_fd(STDIN_FILENO, SPEC_BYTES, &text, err) < 0
+                   : file_read(path, SPEC_BYTES, &text, err) < 0)
+        return error_wrap(err, "spec");
+    const char *source = from_stdin ? "stdin" : path;
+    _cleanup_json_ struct json *doc = json_parse(source, buf_text(&text), text.len, err);
+    if (!doc || spec_decode(doc, spec, err) < 0) return error_wrap(err, "spec");
+    char hex[DIGEST_HEX];
+    digest_hex_of(buf_text(&text), text.len, hex);
+    result->spec_sha256 = strdup(hex);
+    result->id = strdup(spec->id);
+    result->version = strdup(PADDOCK_VERSION);
+    result->image_digest = NULL;
+    result->labels = spec->labels;
+    spec->labels = NULL;
+    return result->spec_sha256 && result->id && result->version ? 0
+                                                                : error_sys(err, ENOMEM, "spec");
+}
+
+static int run(const struct options *o, int64_t begin, struct error *err) {
+    _cleanup_spec_ struct spec spec = {0};
+    _cleanup_result_ struct result result = {.t_launch = begin};
+    if (load_spec(o->spec, &spec, &result, err) < 0) return -1;
+    const char *dir = o->dir ? o->dir : spec.dir;
+    _cleanup_close_ int dir_fd = dir ? dir_open(dir, err) : -1;
+    if (dir && dir_fd < 0) return error_wrap(err, "run folder");
+    if (!dir && !o->print)
+        return error_set(err, ERROR_INVALID, "where is the result to go? Give --dir or --print");
+    if (dir_fd >= 0 && write_launcher(dir_fd, err) < 0)
+        return error_wrap(err, "run folder %s", dir);
+    if (launch_run(&spec, dir_fd, &result, err) < 0 || deliver(&result, dir_fd, o->print, err) < 0)
+        return -1;
+    return 0;
+}
+
+static int parse_run(int argc, char **argv, struct options *o, struct error *err) {
+    for (int i = 2; i < argc; i++) {
+        if (strcmp(argv[i], "--print") == 0) o->print = true;
+        else if (strcmp(argv[i], "--dir") == 0 && i + 1 < argc) o->dir = argv[++i];
+        else if (strncmp(argv[i], "--dir=", 6) == 0) o->dir = argv[i] + 6;
+        else if (argv[i][0] == '-' && argv[i][1])
+            return error_set(err, ERROR_INVALID, "run: unknown option %s", argv[i]);
+        else if (o->spec) return error_set(err, ERROR_INVALID, "run: one spec only");
+        else o->spec = argv[i];
+    }
+    return o->spec ? 0 : error_set(err, ERROR_INVALID, "run: name a spec, or - for stdin");
+}
+
+static int main_run(int argc, char **argv, int64_t begin) {
+    _cleanup_error_ struct error err = {0};
+    struct options options = {0};
+    if (parse_run(argc, argv, &options, &err) < 0) return say_failure(&err), EXIT_USAGE;
+    if (run(&options, begin, &err) < 0) return say_failure(&err);
+    return 0;
+}
+
+static int main_sweep(void) {
+    _cleanup_error_ struct error err = {0};
+    int n = live_sweep(&err);
+    if (n < 0) return say_failure(&err);
+    printf("%d\n", n);
+    return 0;
+}
+
+/* A program started without 0, 1 or 2 would find its pipes there. */
+static int hold_stdio(void) {
+    int fd;
+    do fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) close(fd);
+    return fd < 0 ? -1 : 0;
+}
+
+int main(int argc, char **argv) {
+    int64_t begin = clock_mono_ns();
+    log_init("paddock-sandbox", LOG_LEVEL_WARN);
+    if (hold_stdio() < 0) return EXIT_OURS;
+    const char *verb = argc > 1 ? argv[1] : "";
+    if (strcmp(verb, "run") == 0) return main_run(argc, argv, begin);
+    if (strcmp(verb, "sweep") == 0 && argc == 2) return main_sweep();
+    if (strcmp(verb, "--version") == 0) return puts("paddock-sandbox " PADDOCK_VERSION), 0;
+    if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0) return fputs(usage, stdout), 0;
+    fputs(usage, stderr);
+    return EXIT_USAGE;
+}

@@ -1,0 +1,215 @@
+/* What is mounted where (declared in mounts.h): data, no system call that
+ * changes anything. */
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/file.h"
+#include "sandbox/fence.h"
+#include "sandbox/mounts.h"
+
+#include <limits.h>
+#include <linux/mount.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define SAFE  (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+#define CONST (SAFE | MOUNT_ATTR_RDONLY)
+
+enum { DEFAULT_INODES = 1000000, LEAST_INODES = 1024, BYTES_PER_INODE = 1024 };
+
+static struct mount_step *add(struct mount_plan *p, enum mount_kind kind, const char *target,
+                              const char *source) {
+    static struct mount_step spare; /* written to when memory ran out, never read */
+    if (p->count == p->cap) {
+        size_t cap = p->cap ? p->cap * 2 : 64;
+        struct mount_step *steps = realloc(p->steps, cap * sizeof *steps);
+        if (!steps) {
+            p->failed = true;
+            return &spare;
+        }
+        p->steps = steps;
+        p->cap = cap;
+    }
+    struct mount_step *s = &p->steps[p->count];
+    *s = (struct mount_step){.kind = kind, .handle = -1, .fd = -1, .mode = 0755};
+    s->target = strdup(target);
+    s->source = source ? strdup(source) : NULL;
+    if (!s->target || (source && !s->source)) {
+        p->failed = true;
+        free(s->target);
+        free(s->source);
+        return &spare;
+    }
+    p->count++;
+    return s;
+}
+
+static struct mount_step *add_bind(struct mount_plan *p, const char *target, const char *source,
+                                   uint64_t attributes) {
+    struct mount_step *s = add(p, MOUNT_BIND, target, source);
+    s->attributes = attributes;
+    return s;
+}
+
+static struct mount_step *add_tmpfs(struct mount_plan *p, const char *target, int64_t bytes,
+                                    int64_t inodes, unsigned mode, bool exec) {
+    struct mount_step *s = add(p, MOUNT_TMPFS, target, NULL);
+    s->bytes = bytes;
+    s->inodes = inodes ? inodes : DEFAULT_INODES;
+    s->mode = mode;
+    s->attributes = SAFE | (exec ? 0 : MOUNT_ATTR_NOEXEC);
+    return s;
+}
+
+/* An entry of the image's top: a link is made anew (what it names is looked up
+ * inside, when the program does), all else is bound. */
+static void add_entry(struct mount_plan *p, const char *host, const char *target) {
+    struct stat st;
+    if (lstat(host, &st) < 0) return;
+    char text[PATH_MAX];
+    if (S_ISLNK(st.st_mode)) {
+        ssize_t n = readlink(host, text, sizeof text - 1);
+        if (n <= 0) return;
+        text[n] = '\0';
+        add(p, MOUNT_LINK, target, text);
+    } else if (S_ISDIR(st.st_mode) || S_ISREG(st.st_mode)) {
+        add_bind(p, target, host, CONST)->keep_links = true;
+    }
+}
+
+static void plan_etc(struct mount_plan *p) {
+    static const char *const shared[] = {"/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d",
+                                         "/etc/alternatives", "/etc/localtime"};
+    add(p, MOUNT_FOLDER, "/etc", NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(shared); i++) add_entry(p, shared[i], shared[i]);
+    add(p, MOUNT_TEXT, "/etc/passwd",
+        "root:x:0:0:root:/:/usr/sbin/nologin\n"
+        "paddock:x:1000:1000:paddock:/tmp/home:/bin/sh\n"
+        "nobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n");
+    add(p, MOUNT_TEXT, "/etc/group", "root:x:0:\npaddock:x:1000:\nnogroup:x:65534:\n");
+    add(p, MOUNT_TEXT, "/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n");
+    add(p, MOUNT_TEXT, "/etc/nsswitch.conf",
+        "passwd: files\ngroup: files\nshadow: files\nhosts: files\nservices: files\n");
+    add(p, MOUNT_TEXT, "/etc/resolv.conf", "");
+}
+
+static void plan_host_image(struct mount_plan *p) {
+    static const char *const merged[] = {"/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"};
+    add_bind(p, "/usr", "/usr", CONST);
+    for (size_t i = 0; i < ARRAY_SIZE(merged); i++) add_entry(p, merged[i], merged[i]);
+    plan_etc(p);
+}
+
+/* The fence's own folders, and what a target will be mounted on. */
+static bool is_ours(const char *name) {
+    static const char *const ours[] = {".", "..", "proc", "dev", "sys", "tmp"};
+    for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
+        if (strcmp(name, ours[i]) == 0) return true;
+    return false;
+}
+
+/* A root file system: its top level is built anew from links and binds, so that
+ * mount points can be made beside what it holds although it is read-only. */
+static int plan_folder_image(struct mount_plan *p, const char *path, struct error *err) {
+    _cleanup_closedir_ DIR *d = opendir(path);
+    if (!d) return error_sys(err, errno, "image %s", path);
+    for (struct dirent *e; (e = readdir(d));) {
+        if (is_ours(e->d_name)) continue;
+        _cleanup_free_ char *host = path_join(path, e->d_name);
+        _cleanup_free_ char *target = path_join("/", e->d_name);
+        if (!host || !target) return error_sys(err, ENOMEM, "image %s", path);
+        add_entry(p, host, target);
+    }
+    return 0;
+}
+
+static void plan_proc(struct mount_plan *p) {
+    static const char *const masked[] = {
+        "/proc/kcore",         "/proc/keys",       "/proc/key-users",   "/proc/kallsyms",
+        "/proc/kmsg",          "/proc/timer_list", "/proc/sched_debug", "/proc/sysrq-trigger",
+        "/proc/latency_stats", "/proc/kpagecount", "/proc/kpageflags",  "/proc/kpagecgroup",
+        "/proc/vmallocinfo",   "/proc/config.gz",  "/proc/timer_stats", "/proc/modules",
+        "/proc/pagetypeinfo",  "/proc/slabinfo"};
+    static const char *const fixed[] = {"/proc/sys", "/proc/bus",    "/proc/fs",
+                                        "/proc/irq", "/proc/driver", "/proc/tty"};
+    static const char *const hidden[] = {"/proc/acpi", "/proc/scsi", "/proc/asound",
+                                         "/proc/dynamic_debug"};
+    add(p, MOUNT_PROC, "/proc", NULL)->attributes = SAFE | MOUNT_ATTR_NOEXEC;
+    for (size_t i = 0; i < ARRAY_SIZE(masked); i++) add(p, MOUNT_MASK, masked[i], NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) add(p, MOUNT_CONST, fixed[i], NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(hidden); i++) add(p, MOUNT_NOTHING, hidden[i], NULL);
+}
+
+/* /dev is a folder of the root, which ends read-only: nodes are binds (a user
+ * namespace cannot make any), all else links. */
+static int plan_dev(struct mount_plan *p, const struct policy *policy, struct error *err) {
+    static const char *const nodes[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random",
+                                        "/dev/urandom"};
+    static const char *const links[][2] = {{"/dev/fd", "/proc/self/fd"},
+                                           {"/dev/stdin", "/proc/self/fd/0"},
+                                           {"/dev/stdout", "/proc/self/fd/1"},
+                                           {"/dev/stderr", "/proc/self/fd/2"}};
+    const uint64_t node = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+    add(p, MOUNT_FOLDER, "/dev", NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) add_bind(p, nodes[i], nodes[i], node);
+    for (size_t i = 0; policy->devices && policy->devices[i]; i++) {
+        if (strncmp(policy->devices[i], "/dev/", 5) != 0)
+            return error_set(err, ERROR_INVALID, "policy %s: device %s is not below /dev",
+                             policy->name, policy->devices[i]);
+        add_bind(p, policy->devices[i], policy->devices[i], node);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(links); i++) add(p, MOUNT_LINK, links[i][0], links[i][1]);
+    if (policy->devpts) {
+        add(p, MOUNT_DEVPTS, "/dev/pts", NULL)->attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+        add(p, MOUNT_LINK, "/dev/ptmx", "pts/ptmx");
+    }
+    return 0;
+}
+
+/* So many that the byte cap, not the inode cap, is what an honest program meets. */
+static int64_t inodes_for(int64_t bytes) {
+    if (bytes == 0) return DEFAULT_INODES;
+    int64_t inodes = bytes / BYTES_PER_INODE;
+    if (inodes < LEAST_INODES) return LEAST_INODES;
+    return inodes > DEFAULT_INODES ? DEFAULT_INODES : inodes;
+}
+
+static void plan_writable(struct mount_plan *p, const struct spec *spec,
+                          const struct policy *policy) {
+    const struct spec_limits *l = &spec->limits;
+    int64_t inodes = inodes_for(l->tmp_bytes);
+    add_tmpfs(p, "/dev/shm", l->tmp_bytes, inodes, 01777, false)->handle = HANDLE_SHM;
+    add_tmpfs(p, "/tmp", l->tmp_bytes, inodes, 01777, policy->exec_tmp)->handle = HANDLE_TMP;
+    struct mount_step *home = add(p, MOUNT_FOLDER, "/tmp/home", NULL);
+    home->mode = 0700;
+    home->payload_owned = true;
+    struct mount_step *work = add_tmpfs(p, spec->workspace_target, l->disk_bytes, l->disk_inodes,
+                                        0755, policy->exec_workspace);
+    work->handle = HANDLE_WORKSPACE;
+    work->payload_owned = true;
+}
+
+int plan_make(const struct spec *spec, const struct policy *policy, struct mount_plan *out,
+              struct error *err) {
+    *out = (struct mount_plan){0};
+    if (strcmp(spec->image, "host") == 0) plan_host_image(out);
+    else if (plan_folder_image(out, spec->image, err) < 0) return -1;
+    if (plan_dev(out, policy, err) < 0) return -1;
+    plan_proc(out);
+    plan_writable(out, spec, policy);
+    for (size_t i = 0; i < spec->mount_count; i++) {
+        const struct spec_mount *m = &spec->mounts[i];
+        add_bind(out, m->target, m->source,
+                 SAFE | (m->writable ? 0 : MOUNT_ATTR_RDONLY) | (m->exec ? 0 : MOUNT_ATTR_NOEXEC));
+    }
+    return out->failed ? error_sys(err, ENOMEM, "mount plan") : 0;
+}
+
+void plan_clear(struct mount_plan *plan) {
+    for (size_t i = 0; i < plan->count; i++) {
+        if (plan->steps[i].fd >= 0) close(plan->steps[i].fd);
+        free(plan->steps[i].target);
+        free(plan->steps[i].source);
+    }
+    free(plan->steps);
+    *plan = (struct mount_plan){0};
+}

@@ -1,0 +1,57 @@
+/*
+ * Supervision of one run by the launcher: waiting until the fence stands,
+ * releasing the program, one epoll loop over everything that can end it, and
+ * the end itself: nothing is reported before every process is dead.
+ */
+#ifndef PADDOCK_SANDBOX_SUPERVISE_H
+#define PADDOCK_SANDBOX_SUPERVISE_H
+
+#include "sandbox/fence.h"
+#include "sandbox/output.h"
+#include "sandbox/watch.h"
+#include "sandbox/witness.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct run {
+    const struct spec *spec;
+    struct fence *fence;
+    struct cgroup *cg;
+    struct result *result;
+    struct output output;
+    struct watch watch;
+    struct witness before, after;
+    pid_t init;
+    int pidfd;     /* of init; -1: none */
+    int userns;    /* of the sandbox */
+    int signals;   /* signalfd: SIGTERM, SIGINT, SIGHUP */
+    int workspace; /* the folder the workspace is copied from; -1: none */
+    int handles[FENCE_HANDLES];
+
+    bool decided;  /* result->ended is set: a limit, a cancellation */
+    bool reported; /* init told how the program ended */
+    bool gone;     /* init is dead, and with it every process of the sandbox */
+    int status;    /* of the program */
+    struct rusage usage;
+    int exec_error; /* errno of a failed execve; 0: none */
+};
+
+/* Waits until init and payload are ready, filling the workspace meanwhile.
+ * ERROR_CANCELLED when told to stop. */
+int setup_await(struct run *r, struct error *err);
+/* Releases the program and stays until nothing of the sandbox runs any more.
+ * Fills in how it ended, times, counts. */
+int supervise(struct run *r, struct error *err);
+/* Kills whatever there is of a sandbox and waits for it; for both ends and
+ * failures. */
+void supervise_kill(struct run *r);
+
+/* Starts the copy of `source` into the workspace in a process of its own
+ * (seed.c); a pidfd of it. */
+int seed_start(const struct run *r, struct error *err);
+/* Waits for it and says what went wrong. */
+int seed_finish(const struct run *r, int pidfd, struct error *err);
+
+#endif
