@@ -81,8 +81,7 @@ bool launch_wait(struct launch *l, int cancel_fd, int64_t deadline_ns) {
         int64_t left = (deadline_ns - clock_mono_ns() + NS_PER_MS - 1) / NS_PER_MS;
         int ready = poll(p, 2, left < 0 ? 0 : left > 3600000 ? 3600000 : (int)left);
         if (ready > 0 && p[0].revents) reap(l, 0);
-        else if (ready > 0 || (ready == 0 && left <= 0)) break;
-        else if (ready < 0 && errno != EINTR) break;
+        else if (ready > 0 || (ready == 0 && left <= 0) || (ready < 0 && errno != EINTR)) break;
     }
     return l->over;
 }

@@ -44,9 +44,9 @@ double lockstep_bits(const float *scores, uint32_t vocabulary, uint32_t token, u
 
 __attribute__((format(printf, 3, 4))) static int
 end(struct examination *x, enum lockstep_outcome outcome, const char *fmt, ...) {
+    x->report->outcome = outcome;
     va_list ap;
     va_start(ap, fmt);
-    x->report->outcome = outcome;
     vsnprintf(x->report->reason, sizeof x->report->reason, fmt, ap);
     va_end(ap);
     return -1;
@@ -167,12 +167,17 @@ static void examine(struct examination *x) {
     finish(x);
 }
 
+static bool in_range(uint32_t value, uint32_t max) {
+    return value >= 1 && value <= max;
+}
+
 static int check_config(const struct lockstep_config *c, struct error *err) {
-    if (c->streams < 1 || c->streams > LOCKSTEP_MAX_STREAMS || c->tokens < 1 ||
-        c->tokens > LOCKSTEP_MAX_TOKENS || c->rounds < 1 || c->vocabulary < 1 ||
-        c->vocabulary > LOCKSTEP_MAX_VOCABULARY)
-        return error_set(err, ERROR_INVALID,
-                         "lockstep: streams, tokens or vocabulary out of range");
+    if (!in_range(c->streams, LOCKSTEP_MAX_STREAMS) || !in_range(c->tokens, LOCKSTEP_MAX_TOKENS) ||
+        !in_range(c->vocabulary, LOCKSTEP_MAX_VOCABULARY) || !in_range(c->rounds, UINT32_MAX)) {
+        error_set(err, ERROR_INVALID,
+                  "lockstep: streams, tokens, rounds or vocabulary out of range");
+        return -1;
+    }
     for (size_t i = 0; i < c->len; i++)
         if (c->text[i] >= c->vocabulary)
             return error_set(err, ERROR_INVALID,
@@ -184,14 +189,15 @@ static int check_config(const struct lockstep_config *c, struct error *err) {
 static int prepare(struct examination *x, struct error *err) {
     const struct lockstep_config *c = x->config;
     size_t row = (size_t)c->vocabulary * sizeof(float), count = (size_t)c->streams * c->rounds;
-    x->rows_max = row < CHUNK_BYTES ? (uint32_t)(CHUNK_BYTES / row) : 1;
+    size_t room = row < CHUNK_BYTES ? CHUNK_BYTES : row;
+    x->rows_max = (uint32_t)(room / row);
     if (x->rows_max > c->streams) x->rows_max = c->streams;
     if (count > c->len) /* no text has more segments than bytes */
         return error_set(err, ERROR_INVALID, "lockstep: the held-out text has only %zu bytes",
                          c->len);
-    x->starts = calloc(count, sizeof *x->starts);
+    x->starts = calloc(count + 1, sizeof *x->starts);
     x->message = calloc(1 + (size_t)c->streams, sizeof *x->message);
-    x->rows = malloc(x->rows_max * row);
+    x->rows = malloc(room);
     if (!x->starts || !x->message || !x->rows) return error_sys(err, ENOMEM, "lockstep");
     if (channel_open(&x->channel) < 0) return error_sys(err, errno, "lockstep");
     return segments_draw(c->len, c->block_bytes, (size_t)c->tokens + 1, c->seed, count, x->starts,

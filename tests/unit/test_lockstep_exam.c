@@ -212,6 +212,11 @@ static void a_hang_up_is_not_heard_but_a_request_to_stop_is(void **state) {
     assert_string_equal(e.end, "cancelled");
 }
 
+static const char negative_seed[] =
+    "{\"kind\": \"lockstep\", \"spec\": \"/s\", \"dir\": \"/d\", \"wall_ms\": 1,"
+    " \"held_out\": \"/h\", \"block_bytes\": 64, \"streams\": 1, \"tokens\": 1, \"rounds\": 1,"
+    " \"vocabulary\": 256, \"seed\": \"-1\"}";
+
 static void jobs_are_read_strictly(void **state) {
     (void)state;
     static const char *const bad[] = {
@@ -220,9 +225,7 @@ static void jobs_are_read_strictly(void **state) {
         "{\"kind\": \"program\", \"spec\": \"/s\", \"dir\": \"/d\", \"wall_ms\": 0}",
         "{\"kind\": \"program\", \"spec\": \"/s\", \"dir\": \"/d\", \"wall_ms\": 1, \"x\": 1}",
         "{\"kind\": \"lockstep\", \"spec\": \"/s\", \"dir\": \"/d\", \"wall_ms\": 1}",
-        "{\"kind\": \"lockstep\", \"spec\": \"/s\", \"dir\": \"/d\", \"wall_ms\": 1,"
-        " \"held_out\": \"/h\", \"block_bytes\": 64, \"streams\": 1, \"tokens\": 1, \"rounds\": 1,"
-        " \"vocabulary\": 256, \"seed\": \"-1\"}",
+        negative_seed,
     };
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         _cleanup_json_ struct json *doc = json_parse("job", bad[i], strlen(bad[i]), NULL);

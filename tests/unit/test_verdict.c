@@ -56,36 +56,35 @@ static void every_end_of_a_run_has_its_outcome(void **state) {
         enum task_phase phase;
         enum ended how;
         int number; /* exit status or signal */
-        const char *error;
         enum outcome outcome;
-        const char *reason;
+        const char *error, *reason;
     } rows[] = {
-        {PHASE_BUILD, ENDED_EXIT, 0, NULL, OUTCOME_VALID, NULL},
-        {PHASE_BUILD, ENDED_EXIT, 2, NULL, OUTCOME_BUILD_FAILED, "build: exit status 2"},
-        {PHASE_BUILD, ENDED_SIGNAL, 6, NULL, OUTCOME_BUILD_FAILED,
+        {PHASE_BUILD, ENDED_EXIT, 0, OUTCOME_VALID, NULL, NULL},
+        {PHASE_BUILD, ENDED_EXIT, 2, OUTCOME_BUILD_FAILED, NULL, "build: exit status 2"},
+        {PHASE_BUILD, ENDED_SIGNAL, 6, OUTCOME_BUILD_FAILED, NULL,
          "build: ended by signal 6 (SIGABRT)"},
-        {PHASE_BUILD, ENDED_WALL_LIMIT, 0, NULL, OUTCOME_TIMEOUT,
+        {PHASE_BUILD, ENDED_WALL_LIMIT, 0, OUTCOME_TIMEOUT, NULL,
          "build: still running after 1.5 s"},
-        {PHASE_TRAIN, ENDED_EXIT, 0, NULL, OUTCOME_VALID, NULL},
-        {PHASE_TRAIN, ENDED_EXIT, 3, NULL, OUTCOME_CRASH, "train: exit status 3"},
-        {PHASE_TRAIN, ENDED_SIGNAL, 11, NULL, OUTCOME_CRASH, "train: ended by signal 11 (SIGSEGV)"},
-        {PHASE_TRAIN, ENDED_WALL_LIMIT, 9, NULL, OUTCOME_TIMEOUT,
+        {PHASE_TRAIN, ENDED_EXIT, 0, OUTCOME_VALID, NULL, NULL},
+        {PHASE_TRAIN, ENDED_EXIT, 3, OUTCOME_CRASH, NULL, "train: exit status 3"},
+        {PHASE_TRAIN, ENDED_SIGNAL, 11, OUTCOME_CRASH, NULL, "train: ended by signal 11 (SIGSEGV)"},
+        {PHASE_TRAIN, ENDED_WALL_LIMIT, 9, OUTCOME_TIMEOUT, NULL,
          "train: still running after 1.5 s"},
-        {PHASE_TRAIN, ENDED_CPU_LIMIT, 9, NULL, OUTCOME_TIMEOUT,
+        {PHASE_TRAIN, ENDED_CPU_LIMIT, 9, OUTCOME_TIMEOUT, NULL,
          "train: used more than 3 s of cpu time"},
-        {PHASE_TRAIN, ENDED_MEMORY_LIMIT, 9, NULL, OUTCOME_OUT_OF_MEMORY,
+        {PHASE_TRAIN, ENDED_MEMORY_LIMIT, 9, OUTCOME_OUT_OF_MEMORY, NULL,
          "train: used more than 64 MiB of memory"},
-        {PHASE_TRAIN, ENDED_PIDS_LIMIT, 9, NULL, OUTCOME_LIMIT,
+        {PHASE_TRAIN, ENDED_PIDS_LIMIT, 9, OUTCOME_LIMIT, NULL,
          "train: more than 8 processes and threads"},
-        {PHASE_TRAIN, ENDED_OUTPUT_LIMIT, 9, NULL, OUTCOME_LIMIT,
+        {PHASE_TRAIN, ENDED_OUTPUT_LIMIT, 9, OUTCOME_LIMIT, NULL,
          "train: more than 4096 bytes of output"},
-        {PHASE_TRAIN, ENDED_DISK_LIMIT, 9, NULL, OUTCOME_LIMIT,
+        {PHASE_TRAIN, ENDED_DISK_LIMIT, 9, OUTCOME_LIMIT, NULL,
          "train: filled its workspace of 1 MiB"},
-        {PHASE_TRAIN, ENDED_POLICY_VIOLATION, 31, "system call \x1b[31mbpf", OUTCOME_INVALID_TAMPER,
+        {PHASE_TRAIN, ENDED_POLICY_VIOLATION, 31, OUTCOME_INVALID_TAMPER, "system call \x1b[31mbpf",
          "train: broke the policy: system call \\x1b[31mbpf"},
-        {PHASE_TRAIN, ENDED_SETUP_ERROR, 0, NULL, OUTCOME_INVALID_ENVIRONMENT,
+        {PHASE_TRAIN, ENDED_SETUP_ERROR, 0, OUTCOME_INVALID_ENVIRONMENT, NULL,
          "train: the fence could not be built: no reason given"},
-        {PHASE_TRAIN, ENDED_CANCELLED, 0, NULL, OUTCOME_CANCELLED, "train: cancelled"},
+        {PHASE_TRAIN, ENDED_CANCELLED, 0, OUTCOME_CANCELLED, NULL, "train: cancelled"},
     };
     const struct task task = make_task();
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
