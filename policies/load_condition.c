@@ -26,8 +26,8 @@ static bool one_constant(const char *text, size_t len, uint64_t *value) {
     if (len > 2 + 16) return false;
     *value = 0;
     for (size_t i = 2; i < len; i++) {
-        const char *digits = "0123456789abcdef";
-        const char *at = memchr(digits, text[i], 16);
+        static const char digits[] = "0123456789abcdef";
+        const char *at = strchr(digits, text[i]);
         if (!at) return false;
         *value = *value << 4 | (uint64_t)(at - digits);
     }
