@@ -1,5 +1,6 @@
 #include "orchestrator/judge/lockstep.h"
 
+#include "common/buf.h"
 #include "common/cleanup.h"
 #include "orchestrator/judge/channel.h"
 #include "orchestrator/judge/segments.h"
@@ -44,11 +45,13 @@ double lockstep_bits(const float *scores, uint32_t vocabulary, uint32_t token, u
 
 __attribute__((format(printf, 3, 4))) static int
 end(struct examination *x, enum lockstep_outcome outcome, const char *fmt, ...) {
-    x->report->outcome = outcome;
+    _cleanup_buf_ struct buf text = {0};
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(x->report->reason, sizeof x->report->reason, fmt, ap);
+    buf_vprintf(&text, fmt, ap);
     va_end(ap);
+    x->report->outcome = outcome;
+    snprintf(x->report->reason, sizeof x->report->reason, "%s", buf_text(&text));
     return -1;
 }
 
