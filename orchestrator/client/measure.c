@@ -49,9 +49,16 @@ void measure_arm_name(const struct json *measurement, int64_t position, struct b
             (long long)reply_int(arm, "record", reply_int(measurement, "step", 1) + position));
 }
 
+/* Of how many blocks? Those planned so far, and never fewer than the least. */
+static int64_t blocks_of(const struct json *measurement) {
+    int64_t planned = reply_int(measurement, "blocks", 0);
+    int64_t least = reply_int(measurement, "blocks_min", 0);
+    return planned > least ? planned : least;
+}
+
 void measure_slot(const struct json *measurement, const struct json *slot, struct buf *out) {
     buf_printf(out, "block %lld/%lld  ", (long long)reply_int(slot, "block", 0) + 1,
-               (long long)reply_int(measurement, "blocks", 0));
+               (long long)blocks_of(measurement));
     measure_arm_name(measurement, reply_int(slot, "arm", 0), out);
     double seconds = reply_number(slot, "wall_s", NAN);
     if (isfinite(seconds)) {

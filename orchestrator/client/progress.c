@@ -130,6 +130,11 @@ void progress_run(const struct json *run, const char *metric, struct buf *out) {
     buf_printf(out, "%s %s", reply_text_or(run, "version", reply_text_or(run, "id", "?")),
                reply_text_or(run, "phase", "?"));
     put_time_and_metric(run, metric, out);
+    if (str_eq(reply_text(run, "state"), "void")) {
+        buf_puts(out, "  void: ");
+        progress_text(reply_text_or(run, "reason", "its launcher left no result"), SIZE_MAX, out);
+        return;
+    }
     const char *ended = reply_text(run, "ended");
     if (ended && !str_eq(ended, "exit")) buf_printf(out, "  %s", ended);
 }

@@ -13,6 +13,8 @@
 
 #define WAIT_MS 250 /* short, so that Ctrl-C and the end of an agent are seen soon */
 
+#define HYPOTHESIS_COLUMNS 90
+
 extern char **environ;
 
 int racer_parse(const char *spec, struct racer *out, struct error *err) {
@@ -113,12 +115,15 @@ static struct racer *racer_of_experiment(struct race *r, const char *experiment)
 
 /* Lines about a thing are made from the thing as it is now; an event only says
  * that there is something to see. */
+static int get_version(struct race *r, const char *id, struct json **doc, struct error *err) {
+    if (reply_check_id(id, "v", err) < 0) return -1;
+    return http_getf(r->http, doc, err, "/v1/versions/%s", id);
+}
+
 static int say_version(struct race *r, const char *id, struct error *err) {
     _cleanup_json_ struct json *doc = NULL;
     _cleanup_buf_ struct buf line = {0};
-    if (reply_check_id(id, "v", err) < 0 ||
-        http_getf(r->http, &doc, err, "/v1/versions/%s", id) < 0)
-        return -1;
+    if (get_version(r, id, &doc, err) < 0) return -1;
     progress_version(doc, r->metric, &line);
     progress_say(r->progress, "%s", buf_text(&line));
     return 0;
@@ -135,15 +140,20 @@ static int say_run(struct race *r, const char *id, struct error *err) {
     return 0;
 }
 
+/* The first version of an experiment is the record that it starts from. */
 static int on_created(struct race *r, const struct json *event, struct error *err) {
     const char *id = reply_text_or(event, "subject", "");
     struct racer *racer = racer_of_experiment(r, reply_text(event, "data.experiment"));
     if (!racer || holds(racer->versions, id)) return 0;
     if (strv_push(&racer->versions, id) < 0) return error_sys(err, ENOMEM, "versions");
-    /* The first version is the record itself: nothing to tell. */
-    if (strv_len(racer->versions) == 1) return 0;
+    if (strv_len(racer->versions) == 1) {
+        progress_say(r->progress, "%s %s starts from the record", id, racer->kind->name);
+        return 0;
+    }
+    _cleanup_json_ struct json *doc = NULL;
     _cleanup_buf_ struct buf hypothesis = {0};
-    progress_text(reply_text_or(event, "data.hypothesis", ""), 90, &hypothesis);
+    if (get_version(r, id, &doc, err) < 0) return -1;
+    progress_text(reply_text_or(doc, "hypothesis", ""), HYPOTHESIS_COLUMNS, &hypothesis);
     progress_say(r->progress, "%s %s: %s", id, racer->kind->name, buf_text(&hypothesis));
     return 0;
 }
