@@ -36,18 +36,21 @@ static int move_to_leaf(int fd) {
     return cgroup_write(fd, "paddock.launcher/cgroup.procs", "0");
 }
 
-static int enable_each(int fd, unsigned missing) {
+/* In one write, all or nothing: pids alone would be accepted where there are
+ * processes, and turn the group into the root of a threaded subtree in which
+ * memory can no longer be enabled. */
+static int enable_all(int fd, unsigned missing) {
     static const struct {
         enum controller controller;
         const char *text;
     } each[] = {
-        {CTL_MEMORY, "+memory"}, {CTL_PIDS, "+pids"}, {CTL_IO, "+io"}, {CTL_CPUSET, "+cpuset"}};
-    int result = 0;
+        {CTL_MEMORY, "+memory "}, {CTL_PIDS, "+pids "}, {CTL_IO, "+io "}, {CTL_CPUSET, "+cpuset "}};
+    char text[64] = "";
+    size_t len = 0;
     for (size_t i = 0; i < ARRAY_SIZE(each); i++)
-        if (missing & CTL_BIT(each[i].controller) &&
-            cgroup_write(fd, "cgroup.subtree_control", each[i].text) < 0)
-            result = -1;
-    return result;
+        if (missing & CTL_BIT(each[i].controller))
+            len += (size_t)snprintf(text + len, sizeof text - len, "%s", each[i].text);
+    return cgroup_write(fd, "cgroup.subtree_control", text);
 }
 
 /* Makes what of `wanted` is at hand available below the group. 0, or -1 and the
@@ -55,9 +58,9 @@ static int enable_each(int fd, unsigned missing) {
 static int enable(int fd, unsigned wanted) {
     unsigned missing = wanted & controllers_in(fd, "cgroup.controllers") &
                        ~controllers_in(fd, "cgroup.subtree_control");
-    if (!missing || enable_each(fd, missing) == 0) return 0;
+    if (!missing || enable_all(fd, missing) == 0) return 0;
     if (errno != EBUSY || !alone_in(fd) || move_to_leaf(fd) < 0) return -1;
-    return enable_each(fd, missing);
+    return enable_all(fd, missing);
 }
 
 /* A plain user can move a process only when the nearest common ancestor of both

@@ -465,6 +465,10 @@ static void a_fork_bomb_is_killed(struct cgroup *cg) {
 static void fork_bombs_are_killed(void **state) {
     (void)state;
     a_fork_bomb_is_killed(make("bomb", NULL, NULL));
+}
+
+static void fork_bombs_are_killed_without_cgroup_kill(void **state) {
+    (void)state;
     a_fork_bomb_is_killed(make_v1("bomb-v1"));
 }
 
@@ -488,6 +492,10 @@ static void frozen_is_killed(struct cgroup *cg) {
 static void the_frozen_are_killed_too(void **state) {
     (void)state;
     frozen_is_killed(make("frozen", NULL, NULL));
+}
+
+static void the_frozen_of_v1_are_killed_too(void **state) {
+    (void)state;
     frozen_is_killed(make_v1("frozen-v1"));
 }
 
@@ -678,7 +686,9 @@ int main(void) {
         cmocka_unit_test(a_tree_of_orphans_is_killed),
         cmocka_unit_test(a_tree_is_killed_without_the_unified_hierarchy),
         cmocka_unit_test(fork_bombs_are_killed),
+        cmocka_unit_test(fork_bombs_are_killed_without_cgroup_kill),
         cmocka_unit_test(the_frozen_are_killed_too),
+        cmocka_unit_test(the_frozen_of_v1_are_killed_too),
         cmocka_unit_test(frozen_processes_do_not_run),
         cmocka_unit_test(the_unified_hierarchy_alone_is_used),
         cmocka_unit_test(a_delegated_group_is_preferred),
