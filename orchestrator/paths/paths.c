@@ -37,10 +37,10 @@ char *paths_absolute(const char *path, struct error *err) {
 static char *home_dir(struct error *err) {
     const char *home = setting("HOME");
     if (home && home[0] == '/') return checked(strdup(home), err);
-    char space[4096];
-    struct passwd entry, *found = NULL;
-    if (getpwuid_r(geteuid(), &entry, space, sizeof space, &found) == 0 && found)
-        return checked(strdup(entry.pw_dir), err);
+    /* Read directly: a static program cannot load name-service libraries. */
+    _cleanup_fclose_ FILE *passwd = fopen("/etc/passwd", "re");
+    for (struct passwd *entry; passwd && (entry = fgetpwent(passwd));)
+        if (entry->pw_uid == geteuid()) return checked(strdup(entry->pw_dir), err);
     error_set(err, ERROR_NOT_FOUND, "no home folder: set HOME, or PADDOCK_STATE");
     return NULL;
 }
