@@ -54,6 +54,11 @@ static int decode_mount(const struct json *v, struct spec_mount *m, struct error
     return json_object_end(&r);
 }
 
+/* "." is the workspace itself, as a build phase is collected. */
+static bool is_below(const char *path) {
+    return strcmp(path, ".") == 0 || path_is_confined(path);
+}
+
 static int decode_collect(const struct json *v, struct spec_collect *c, struct error *err) {
     struct json_reader r;
     json_object(&r, v, err);
@@ -64,9 +69,9 @@ static int decode_collect(const struct json *v, struct spec_collect *c, struct e
     json_get_int(&r, "bytes", JSON_OPTIONAL, 1, INT64_MAX, &c->bytes);
     json_get_int(&r, "files", JSON_OPTIONAL, 1, INT64_MAX, &c->files);
     json_get_bool(&r, "required", JSON_OPTIONAL, &c->required);
-    if (c->path && !path_is_confined(c->path))
+    if (c->path && !is_below(c->path))
         json_reader_fail(&r, json_find(v, "path"), "must be a path below the workspace");
-    if (c->as && !path_is_confined(c->as))
+    if (c->as && !is_below(c->as))
         json_reader_fail(&r, json_find(v, "as"), "must be a path below artifacts/");
     if (c->path && !c->as && !(c->as = strdup(c->path))) json_reader_fail(&r, v, "out of memory");
     return json_object_end(&r);
