@@ -70,7 +70,7 @@ static int path_number(const char *text, int64_t max, int64_t *out, struct error
 int api_hint(struct daemon *d, struct request *q, struct response *p, struct error *err) {
     (void)d;
     _cleanup_task_ struct task task = {0};
-    int64_t step, level;
+    int64_t step = 0, level = 0;
     if (load_named(q->params[0], &task, err) < 0) return -1;
     if (path_number(q->params[1], 9999, &step, err) < 0 ||
         path_number(q->params[2], 3, &level, err) < 0)

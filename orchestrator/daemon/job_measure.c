@@ -140,6 +140,20 @@ static enum lane_step settle_failed(struct measure *m, const struct slot_row *sl
     return arm_failed(m, &m->arms[slot->arm], &j, err);
 }
 
+/* Why no further block is run, in one sentence. */
+static char *end_reason(const struct measure *m, enum blocks_next next) {
+    switch (next) {
+    case BLOCKS_RESOLVED:
+        return str_printf("every interval is narrow enough after %" PRId64 " blocks",
+                          m->row.blocks);
+    case BLOCKS_NO_GAP:
+        return str_printf("record %" PRId64 " is not faster than record %" PRId64
+                          " on this machine",
+                          m->row.step + 1, m->row.step);
+    default: return str_printf("the %" PRId64 " blocks allowed are spent", m->row.blocks);
+    }
+}
+
 /* All planned slots are over: another block, or the end? */
 static enum lane_step next_block(struct measure *m, struct error *err) {
     enum blocks_next next = BLOCKS_GO_ON;
@@ -153,7 +167,8 @@ static enum lane_step next_block(struct measure *m, struct error *err) {
     if (m->row.blocks >= 2 && measure_decide(m, &next, err) < 0) return LANE_FAILED;
     if (m->row.blocks >= m->row.blocks_max && next == BLOCKS_GO_ON) next = BLOCKS_SPENT;
     if (next == BLOCKS_GO_ON) return add_block(m, err);
-    return measure_end(m, "complete", blocks_next_name(next), err) < 0 ? LANE_FAILED : LANE_OVER;
+    _cleanup_free_ char *why = end_reason(m, next);
+    return measure_end(m, "complete", why, err) < 0 ? LANE_FAILED : LANE_OVER;
 }
 
 static enum lane_step step(struct measure *m, struct error *err) {

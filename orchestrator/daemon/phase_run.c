@@ -156,6 +156,15 @@ static char *artifact_dir(struct execution *x, struct error *err) {
     return path;
 }
 
+/* A program of the task's own: its files, and nothing of the candidate's but the
+ * artifact. */
+static int examine_tools(const struct task *t, struct spec *s, struct error *err) {
+    _cleanup_free_ char *tools = path_join(t->dir, "examine");
+    if (!tools) return error_sys(err, ENOMEM, "examine");
+    if (access(tools, F_OK) < 0) return 0;
+    return phase_spec_mount(s, tools, "/examine", err);
+}
+
 static int examine_spec(struct execution *x, const struct run_row *row, const char *dir,
                         struct spec *s, struct error *err) {
     const struct task *t = x->task;
@@ -164,10 +173,14 @@ static int examine_spec(struct execution *x, const struct run_row *row, const ch
     if (!out || !artifact) return artifact ? error_sys(err, ENOMEM, "examine") : -1;
     if (open_to_all(artifact, err) < 0) return -1;
     if (phase_spec_init(x, row, dir, &t->examine, s, err) < 0) return -1;
-    s->workspace_source = strdup(x->built);
     if (phase_spec_env(s, "PADDOCK_OUT", out, err) < 0) return -1;
     if (phase_spec_mount(s, artifact, out, err) < 0) return -1;
-    if (t->examiner == EXAMINER_LOCKSTEP) s->stdin_mode = s->stdout_mode = STDIO_INHERIT;
+    if (t->examiner == EXAMINER_LOCKSTEP) {
+        s->workspace_source = strdup(x->built);
+        s->stdin_mode = s->stdout_mode = STDIO_INHERIT;
+    } else if (examine_tools(t, s, err) < 0) {
+        return -1;
+    }
     return phase_spec_write(s, dir, err);
 }
 

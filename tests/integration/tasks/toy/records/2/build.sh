@@ -1,0 +1,3 @@
+set -eu
+sh -n train.sh
+cp train.sh run.sh
