@@ -93,7 +93,10 @@ static int measure_best(struct session *s, const struct args *args, struct error
         const char *id = results_best(s->experiments[i], false, false);
         if (id && strv_push(&best, id) < 0) return error_sys(err, ENOMEM, "best versions");
     }
-    if (!best) return 0;
+    if (!best) {
+        progress_say(&s->progress, "no version is valid: there is nothing to measure");
+        return 0;
+    }
     _cleanup_free_ char *id = measure_create(s->race.http, best, args, err);
     if (!id) return -1;
     progress_say(&s->progress, "%s measures the best valid version of each experiment (%zu)", id,
