@@ -141,12 +141,14 @@ static int copy_level(int from, int to, int depth, struct tree_stats *stats, str
 
 static int copy_folder(int from, int to, const char *name, mode_t mode, int depth,
                        struct tree_stats *stats, struct error *err) {
-    if (mkdirat(to, name, 0700) < 0) return error_sys(err, errno, "mkdir %s", name);
+    /* One that is there already may be a mount point: filled, but not changed. */
+    bool there = mkdirat(to, name, 0700) < 0;
+    if (there && errno != EEXIST) return error_sys(err, errno, "mkdir %s", name);
     _cleanup_close_ int in = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     _cleanup_close_ int out = openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (in < 0 || out < 0) return error_sys(err, errno, "open %s", name);
     if (copy_level(in, out, depth + 1, stats, err) < 0) return error_wrap(err, "%s", name);
-    if (fchmod(out, mode & 0777) < 0) return error_sys(err, errno, "chmod %s", name);
+    if (!there && fchmod(out, mode & 0777) < 0) return error_sys(err, errno, "chmod %s", name);
     return 0;
 }
 
