@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 /* The pid the holder of the lock wrote into it, for the message. */
 static long lock_holder(int fd) {
@@ -147,6 +148,13 @@ void daemon_tmp_remove(char **path) {
     if (tree_remove(*path, &err) < 0) log_warn("%s", error_text(&err));
     free(*path);
     *path = NULL;
+}
+
+int daemon_check_space(const struct daemon *d, uint64_t bytes, struct error *err) {
+    struct statvfs fs;
+    if (statvfs(d->state, &fs) < 0) return error_sys(err, errno, "%s", d->state);
+    if ((uint64_t)fs.f_bavail * fs.f_frsize >= bytes) return 0;
+    return error_sys(err, ENOSPC, "%s: too little room is left", d->state);
 }
 
 char *daemon_run_dir(const struct daemon *d, int64_t run, struct error *err) {

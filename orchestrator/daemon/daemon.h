@@ -53,6 +53,10 @@ char *daemon_tmp(struct daemon *d, struct error *err);
 void daemon_tmp_remove(char **path);
 #define _cleanup_tmp_ __attribute__((cleanup(daemon_tmp_remove)))
 
+/* ENOSPC when the state has less room than this left: better to begin nothing
+ * than to end half-way. */
+int daemon_check_space(const struct daemon *d, uint64_t bytes, struct error *err);
+
 /* The folder of a run, in fresh memory. */
 char *daemon_run_dir(const struct daemon *d, int64_t run, struct error *err);
 

@@ -13,6 +13,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
+
+#define DRAIN_NAPS 300 /* of 10 ms */
 
 struct http_server {
     struct MHD_Daemon *mhd;
@@ -357,8 +360,16 @@ int http_start(int listen_fd, const struct route *routes, struct daemon *d,
     return 0;
 }
 
+void http_refuse_new(struct http_server *s) {
+    int fd = MHD_quiesce_daemon(s->mhd);
+    if (fd >= 0) close(fd);
+}
+
 void http_stop(struct http_server *s) {
     if (!s) return;
+    /* Stopping cuts connections: let the answers out first. */
+    const struct timespec nap = {.tv_nsec = 10 * NS_PER_MS};
+    for (int i = 0; i < DRAIN_NAPS && http_active(s) > 0; i++) nanosleep(&nap, NULL);
     MHD_stop_daemon(s->mhd);
     free(s);
 }

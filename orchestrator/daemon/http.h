@@ -54,7 +54,9 @@ struct http_server;
  * with our uid, or root, are served. */
 int http_start(int listen_fd, const struct route *routes, struct daemon *d,
                struct http_server **out, struct error *err);
-/* No new connections; waits for the handlers that run. */
+/* No new connections from now on. */
+void http_refuse_new(struct http_server *s);
+/* Waits a little for the answers under way, and ends the server. */
 void http_stop(struct http_server *s);
 /* Requests being handled now. */
 int http_active(const struct http_server *s);

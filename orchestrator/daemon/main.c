@@ -175,6 +175,7 @@ static int serve(struct daemon *d, const struct options *o, int signals, struct 
     loop(d, http, signals, o);
     /* Nobody new finds us; who waits for an event gets an answer. */
     unlink(d->socket);
+    http_refuse_new(http);
     store_wake_waiters(d->store);
     lanes_stop(d);
     http_stop(http);

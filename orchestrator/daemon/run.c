@@ -16,7 +16,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <time.h>
 
 #define SPACE_MIN      ((uint64_t)32 << 20) /* free bytes below which nothing is begun */
@@ -135,13 +134,6 @@ static enum run_end await_end(struct execution *x, struct process *p) {
     }
 }
 
-static int check_space(const struct daemon *d, struct error *err) {
-    struct statvfs fs;
-    if (statvfs(d->state, &fs) < 0) return error_sys(err, errno, "%s", d->state);
-    if ((uint64_t)fs.f_bavail * fs.f_frsize >= SPACE_MIN) return 0;
-    return error_sys(err, ENOSPC, "%s: too little room to begin a run", d->state);
-}
-
 /* Fresh and secret. In a measurement the plan draws it, anew for each attempt. */
 static char *draw_seed(struct execution *x, int64_t attempt) {
     uint64_t seed;
@@ -190,7 +182,7 @@ static int start(struct execution *x, const struct run_plan *plan, const char *d
 /* A new run, up to its end. */
 static enum run_end begin(struct execution *x, const struct run_plan *plan, int64_t attempt,
                           struct run_row *row, struct error *err) {
-    if (check_space(x->d, err) < 0 || add_row(x, plan, attempt, row, err) < 0)
+    if (daemon_check_space(x->d, SPACE_MIN, err) < 0 || add_row(x, plan, attempt, row, err) < 0)
         return RUN_END_FAILED;
     _cleanup_free_ char *dir = daemon_run_dir(x->d, row->id, err);
     _cleanup_process_ struct process p = PROCESS_NONE;

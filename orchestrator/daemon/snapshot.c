@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <string.h>
 
+#define SPACE_MIN (UINT64_C(4) << 20) /* free bytes below which none is begun */
+
 bool snapshot_is_name(const char *sha256) {
     return strspn(sha256, "0123456789abcdef") == DIGEST_HEX - 1 && sha256[DIGEST_HEX - 1] == '\0';
 }
@@ -24,6 +26,7 @@ static int adopt_archive(struct daemon *d, const char *packed, const char *sha25
 }
 
 int snapshot_put(struct daemon *d, const char *dir, char sha256[DIGEST_HEX], struct error *err) {
+    if (daemon_check_space(d, SPACE_MIN, err) < 0) return error_wrap(err, "snapshot");
     _cleanup_tmp_ char *tmp = daemon_tmp(d, err);
     if (!tmp) return -1;
     _cleanup_close_ int from = dir_open(dir, err);
