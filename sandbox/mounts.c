@@ -23,6 +23,8 @@
 #define OPEN_TREE_CLONE 1
 #endif
 
+enum { OVERFLOW_ID = 65534 }; /* how an owner without an id inside shows */
+
 /* ---- the calls ---- */
 
 static int clone_tree(int dirfd, const char *path, unsigned flags) {
@@ -91,13 +93,6 @@ static int open_inside(int root, const char *path, int flags) {
 
 static int open_parent(int root, const char *path, const char **name, struct error *err);
 
-static int make_folder(int parent, const char *name, unsigned mode) {
-    mode_t old = umask(0);
-    int r = mkdirat(parent, name, mode);
-    umask(old);
-    return r;
-}
-
 /* Opens a folder below the root, making it and its parents where missing. */
 static int open_folder(int root, const char *path, struct error *err) {
     int fd = open_inside(root, path, O_DIRECTORY);
@@ -106,7 +101,7 @@ static int open_folder(int root, const char *path, struct error *err) {
     const char *name = NULL;
     _cleanup_close_ int parent = open_parent(root, path, &name, err);
     if (parent < 0) return -1;
-    if (make_folder(parent, name, 0755) < 0 && errno == EROFS)
+    if (mkdirat(parent, name, 0755) < 0 && errno == EROFS)
         return error_set(err, ERROR_INVALID,
                          "mount point /%s is missing in the image, which is read-only", path);
     fd = open_inside(root, path, O_DIRECTORY);
@@ -152,7 +147,7 @@ static int step_folder(int root, const struct mount_step *s, struct error *err) 
     const char *name = NULL;
     _cleanup_close_ int parent = open_parent(root, s->target + 1, &name, err);
     if (parent < 0) return -1;
-    if (make_folder(parent, name, s->mode) < 0 && errno != EEXIST)
+    if (mkdirat(parent, name, s->mode) < 0 && errno != EEXIST)
         return error_sys(err, errno, "folder %s", s->target);
     if (s->payload_owned &&
         fchownat(parent, name, PAYLOAD_UID, PAYLOAD_GID, AT_SYMLINK_NOFOLLOW) < 0)
@@ -258,11 +253,20 @@ static int step_devpts(int root, const struct mount_step *s, struct error *err) 
     return attach_at(root, s->target, mount, true, err);
 }
 
+/* Whether the payload could open it at all: most of what root alone may read
+ * has an owner without an id inside, and needs no mount to hide it. */
+static bool is_reachable(int point) {
+    struct stat st;
+    if (fstat(point, &st) < 0) return true;
+    return (st.st_mode & (S_IRWXG | S_IRWXO)) || st.st_uid != OVERFLOW_ID;
+}
+
 /* Something of the sandbox's own over `target`, if that exists. */
 static int cover(int root, const struct mount_step *s, const char *with, uint64_t attributes,
                  struct error *err) {
     _cleanup_close_ int point = open_inside(root, s->target + 1, 0);
     if (point < 0) return errno == ENOENT ? 0 : error_sys(err, errno, "mask %s", s->target);
+    if (s->kind == MOUNT_MASK && !is_reachable(point)) return 0;
     _cleanup_close_ int mount = clone_tree(root, with, 0);
     if (mount < 0 || (attributes && set_attributes(mount, attributes, false) < 0) ||
         attach(mount, point) < 0)
@@ -339,6 +343,7 @@ static int enter_root(int root, struct error *err) {
 int mounts_build(struct mount_plan *plan, int *handles, size_t handle_count, int own_proc,
                  struct error *err) {
     for (size_t i = 0; i < handle_count; i++) handles[i] = -1;
+    umask(0); /* the plan's modes are meant */
     _cleanup_close_ int root = make_root(err);
     if (root < 0) return -1;
     for (size_t i = 0; i < plan->count; i++)

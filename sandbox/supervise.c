@@ -291,7 +291,7 @@ static void judge(struct run *r) {
     if (r->reported && WIFEXITED(r->status)) res->exit_code = WEXITSTATUS(r->status);
     if (r->reported && WIFSIGNALED(r->status)) res->signal = WTERMSIG(r->status);
     if (r->decided) {
-        if (!res->signal && !r->reported) res->signal = SIGKILL;
+        /* res->ended is set */
     } else if (cgroup_oom_seen(r->cg)) {
         res->ended = ENDED_MEMORY_LIMIT;
     } else if (r->output.truncated) {
@@ -303,8 +303,9 @@ static void judge(struct run *r) {
     }
     /* The kernel's kill shows as the end of some process first. */
     if (cgroup_oom_seen(r->cg) && res->ended == ENDED_SIGNAL) res->ended = ENDED_MEMORY_LIMIT;
-    if (res->ended != ENDED_EXIT && res->ended != ENDED_SIGNAL && !res->signal && !res->exit_code)
-        res->signal = SIGKILL;
+    /* It may have left by itself when asked to. */
+    bool asked = res->ended == ENDED_WALL_LIMIT || res->ended == ENDED_CANCELLED;
+    if (res->ended != ENDED_EXIT && !res->signal) res->signal = asked ? SIGTERM : SIGKILL;
 }
 
 static int64_t timeval_ns(struct timeval t) {

@@ -1,0 +1,100 @@
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "sandbox/result.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void fill(struct result *r) {
+    r->id = strdup("r1");
+    r->ended = ENDED_MEMORY_LIMIT;
+    r->signal = 9;
+    r->error = strdup("why \xff not");
+    r->t_launch = 1;
+    r->wall_ns = INT64_C(123456789012);
+    r->io_read_bytes = -1;
+    r->steal_ns = -1;
+    r->output_truncated = true;
+    r->privilege = strdup("subid");
+    r->version = strdup("0");
+    r->layers = calloc(1, sizeof *r->layers);
+    r->layers[r->layer_count++] = (struct layer){strdup("seccomp"), LAYER_WEAKER, NULL};
+    r->limits = calloc(1, sizeof *r->limits);
+    r->limits[r->limit_count++] =
+        (struct limit_report){strdup("wall"), 5, ENFORCER_WATCHER, strdup("timer")};
+    r->collected = calloc(1, sizeof *r->collected);
+    r->collected[r->collected_count++] = (struct collected){
+        .path = strdup("out"), .as = strdup("out"), .present = true, .files = 2, .bytes = 3};
+}
+
+static void test_round_trip(void **state) {
+    (void)state;
+    _cleanup_result_ struct result one = {0}, two = {0};
+    _cleanup_error_ struct error err = {0};
+    fill(&one);
+    _cleanup_json_writer_ struct json_writer *w = json_writer_new(true);
+    assert_int_equal(result_encode(&one, w, &err), 0);
+    size_t len = 0;
+    const char *text = json_writer_text(w, &len);
+    assert_non_null(text);
+    _cleanup_json_ struct json *doc = json_parse("result", text, len, &err);
+    assert_non_null(doc);
+    if (result_decode(doc, &two, &err) < 0) fail_msg("%s", error_text(&err));
+    assert_int_equal(two.ended, ENDED_MEMORY_LIMIT);
+    assert_int_equal(two.wall_ns, one.wall_ns);
+    assert_int_equal(two.io_read_bytes, -1);
+    assert_string_equal(two.error, "why \xef\xbf\xbd not");
+    assert_int_equal(two.layers[0].state, LAYER_WEAKER);
+    assert_null(two.layers[0].detail);
+    assert_int_equal(two.limits[0].by, ENFORCER_WATCHER);
+    assert_int_equal(two.collected[0].bytes, 3);
+    assert_null(two.spec_sha256);
+}
+
+static void test_strict(void **state) {
+    (void)state;
+    _cleanup_result_ struct result one = {0}, two = {0};
+    _cleanup_error_ struct error err = {0};
+    fill(&one);
+    _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
+    assert_int_equal(result_encode(&one, w, &err), 0);
+    size_t len = 0;
+    const char *text = json_writer_text(w, &len);
+    _cleanup_free_ char *more = str_printf("%.*s,\"more\":1}", (int)len - 1, text);
+    _cleanup_json_ struct json *doc = json_parse("result", more, strlen(more), &err);
+    assert_non_null(doc);
+    assert_int_equal(result_decode(doc, &two, &err), -1);
+    assert_non_null(strstr(error_text(&err), "$.more"));
+}
+
+static void test_exit_status(void **state) {
+    (void)state;
+    struct result r = {.ended = ENDED_EXIT, .exit_code = 42};
+    assert_int_equal(result_exit_status(&r), 42);
+    r = (struct result){.ended = ENDED_SIGNAL, .signal = 11};
+    assert_int_equal(result_exit_status(&r), 139);
+    r = (struct result){.ended = ENDED_WALL_LIMIT, .signal = 9};
+    assert_int_equal(result_exit_status(&r), 124);
+    r.ended = ENDED_CPU_LIMIT;
+    assert_int_equal(result_exit_status(&r), 124);
+    r.ended = ENDED_MEMORY_LIMIT;
+    assert_int_equal(result_exit_status(&r), 137);
+    r.ended = ENDED_SETUP_ERROR;
+    assert_int_equal(result_exit_status(&r), 125);
+    r = (struct result){.ended = ENDED_POLICY_VIOLATION, .signal = 31};
+    assert_int_equal(result_exit_status(&r), 159);
+    assert_string_equal(ended_name(ENDED_CANCELLED), "cancelled");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_strict),
+        cmocka_unit_test(test_exit_status),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

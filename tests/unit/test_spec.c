@@ -1,0 +1,145 @@
+#include "common/cleanup.h"
+#include "sandbox/spec.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static int decode(const char *text, struct spec *out, struct error *err) {
+    _cleanup_json_ struct json *doc = json_parse("spec", text, strlen(text), err);
+    return doc ? spec_decode(doc, out, err) : -1;
+}
+
+#define LEAST "\"id\": \"a\", \"argv\": [\"true\"], \"policy\": \"/p.json\""
+
+static void test_defaults(void **state) {
+    (void)state;
+    _cleanup_spec_ struct spec s = {0};
+    _cleanup_error_ struct error err = {0};
+    assert_int_equal(decode("{" LEAST "}", &s, &err), 0);
+    assert_string_equal(s.workspace_target, "/work");
+    assert_string_equal(s.cwd, "/work");
+    assert_string_equal(s.image, "host");
+    assert_string_equal(s.hostname, "paddock");
+    assert_int_equal(s.network, NETWORK_NONE);
+    assert_int_equal(s.stdin_mode, STDIO_NULL);
+    assert_int_equal(s.stdout_mode, STDIO_FILE);
+    assert_null(s.env[0]);
+    assert_int_equal(s.limits.wall_ms, 0);
+}
+
+static void refuse(const char *text, const char *needle) {
+    _cleanup_spec_ struct spec s = {0};
+    _cleanup_error_ struct error err = {0};
+    if (decode(text, &s, &err) == 0) fail_msg("accepted: %s", text);
+    if (!strstr(error_text(&err), needle))
+        fail_msg("%s: wanted \"%s\" in \"%s\"", text, needle, error_text(&err));
+}
+
+static void test_refusals(void **state) {
+    (void)state;
+    refuse("{}", "\"id\"");
+    refuse("[]", "object");
+    refuse("{\"id\": \"a\", \"argv\": [\"true\"]}", "policy");
+    refuse("{" LEAST ", \"more\": 1}", "$.more");
+    refuse("{\"id\": \"../a\", \"argv\": [\"true\"], \"policy\": \"/p\"}", "$.id");
+    refuse("{\"id\": \"a\", \"argv\": [], \"policy\": \"/p\"}", "$.argv");
+    refuse("{\"id\": \"a\", \"argv\": [\"\"], \"policy\": \"/p\"}", "$.argv");
+    refuse("{\"id\": \"a\", \"argv\": [\"x\"], \"policy\": \"p\"}", "$.policy");
+    refuse("{" LEAST ", \"env\": [\"novalue\"]}", "$.env[0]");
+    refuse("{" LEAST ", \"env\": [\"=x\"]}", "$.env[0]");
+    refuse("{" LEAST ", \"cwd\": \"work\"}", "$.cwd");
+    refuse("{" LEAST ", \"cwd\": \"/work/../x\"}", "$.cwd");
+    refuse("{" LEAST ", \"hostname\": \"a b\"}", "$.hostname");
+    refuse("{" LEAST ", \"image\": \"ubuntu\"}", "$.image");
+    refuse("{" LEAST ", \"network\": \"host\"}", "$.network");
+    refuse("{" LEAST ", \"cpus\": \"0;1\"}", "$.cpus");
+    refuse("{" LEAST ", \"stdin\": \"file\"}", "$.stdin");
+    refuse("{" LEAST ", \"stdin\": \"tee\"}", "$.stdin");
+    refuse("{" LEAST ", \"workspace\": {\"source\": \"x\"}}", "$.workspace.source");
+    refuse("{" LEAST ", \"workspace\": {\"target\": \"/proc/self\"}}", "belongs to the fence");
+    refuse("{" LEAST ", \"limits\": {\"wall_ms\": -1}}", "$.limits.wall_ms");
+    refuse("{" LEAST ", \"limits\": {\"wall_ms\": 1e3}}", "$.limits.wall_ms");
+    refuse("{" LEAST ", \"limits\": {\"wall_s\": 1}}", "$.limits.wall_s");
+    refuse("{" LEAST ", \"limits\": {\"open_files\": 3}}", "at least 8");
+    refuse("{" LEAST ", \"labels\": 3}", "$.labels");
+}
+
+static void test_mounts(void **state) {
+    (void)state;
+    refuse("{" LEAST ", \"mounts\": [{\"source\": \"/a\", \"target\": \"/\"}]}", "fence");
+    refuse("{" LEAST ", \"mounts\": [{\"source\": \"/a\", \"target\": \"/dev/x\"}]}", "fence");
+    refuse("{" LEAST ", \"mounts\": [{\"source\": \"/a\", \"target\": \"/b/../c\"}]}", "target");
+    refuse("{" LEAST ", \"mounts\": [{\"source\": \"a\", \"target\": \"/b\"}]}", "source");
+    refuse("{" LEAST ", \"mounts\": [{\"target\": \"/b\"}]}", "source");
+    refuse("{" LEAST ", \"mounts\": [{\"source\": \"/a\", \"target\": \"/b\"},"
+           " {\"source\": \"/c\", \"target\": \"/b\"}]}",
+           "twice");
+    refuse("{" LEAST ", \"mounts\": [{\"source\": \"/a\", \"target\": \"/work\"}]}", "twice");
+    _cleanup_spec_ struct spec s = {0};
+    _cleanup_error_ struct error err = {0};
+    assert_int_equal(decode("{" LEAST
+                            ", \"mounts\": [{\"source\": \"/a\", \"target\": \"/devices\","
+                            " \"writable\": true}]}",
+                            &s, &err),
+                     0);
+    assert_true(s.mounts[0].writable);
+    assert_false(s.mounts[0].exec);
+}
+
+static void test_collect(void **state) {
+    (void)state;
+    refuse("{" LEAST ", \"collect\": [{\"path\": \"../x\"}]}", "path");
+    refuse("{" LEAST ", \"collect\": [{\"path\": \"/x\"}]}", "path");
+    refuse("{" LEAST ", \"collect\": [{\"path\": \"x\", \"as\": \"a//b\"}]}", "as");
+    refuse("{" LEAST ", \"collect\": [{\"path\": \"x\", \"bytes\": 0}]}", "bytes");
+    _cleanup_spec_ struct spec s = {0};
+    _cleanup_error_ struct error err = {0};
+    assert_int_equal(decode("{" LEAST ", \"collect\": [{\"path\": \"x/y\"}]}", &s, &err), 0);
+    assert_string_equal(s.collect[0].as, "x/y");
+    assert_true(s.collect[0].bytes > 0);
+}
+
+/* What is written is read back the same, written again byte for byte. */
+static void test_round_trip(void **state) {
+    (void)state;
+    const char *text =
+        "{\"id\": \"r1\", \"argv\": [\"sh\", \"-c\", \"x\"], \"env\": [\"A=1\", \"B=\"],"
+        " \"cwd\": \"/tmp\", \"hostname\": \"h\", \"image\": \"/img\", \"policy\": \"/p.json\","
+        " \"network\": \"loopback\", \"workspace\": {\"source\": \"/s\", \"target\": \"/w\"},"
+        " \"mounts\": [{\"source\": \"/a\", \"target\": \"/b\", \"exec\": true}],"
+        " \"limits\": {\"wall_ms\": 1, \"cpu_ms\": 2, \"memory_bytes\": 3, \"pids\": 4,"
+        " \"output_bytes\": 5, \"disk_bytes\": 6, \"disk_inodes\": 7, \"tmp_bytes\": 8,"
+        " \"open_files\": 9, \"file_bytes\": 10, \"grace_ms\": 11}, \"cpus\": \"0-1\","
+        " \"clock\": \"process\", \"stdin\": \"inherit\", \"stdout\": \"tee\","
+        " \"stderr\": \"null\", \"collect\": [{\"path\": \"o\", \"as\": \"p\", \"bytes\": 12,"
+        " \"files\": 13, \"required\": true}], \"require\": [\"seccomp\"], \"dir\": \"/d\","
+        " \"labels\": {\"k\": [1, \"two\"]}}";
+    _cleanup_spec_ struct spec one = {0}, two = {0};
+    _cleanup_error_ struct error err = {0};
+    assert_int_equal(decode(text, &one, &err), 0);
+    _cleanup_json_writer_ struct json_writer *w1 = json_writer_new(true);
+    _cleanup_json_writer_ struct json_writer *w2 = json_writer_new(true);
+    assert_int_equal(spec_encode(&one, w1, &err), 0);
+    size_t n1 = 0, n2 = 0;
+    const char *t1 = json_writer_text(w1, &n1);
+    assert_int_equal(decode(t1, &two, &err), 0);
+    assert_int_equal(spec_encode(&two, w2, &err), 0);
+    const char *t2 = json_writer_text(w2, &n2);
+    assert_string_equal(t1, t2);
+    assert_int_equal(two.limits.grace_ms, 11);
+    assert_int_equal(two.stdout_mode, STDIO_TEE);
+    assert_true(two.labels_kept);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),   cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_mounts),     cmocka_unit_test(test_collect),
+        cmocka_unit_test(test_round_trip),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
