@@ -145,6 +145,10 @@ is "none of these made a version" 1 "$(get /v1/experiments/e1 | jq '.versions | 
 
 is "record 1 gets through" over "$(over v1)"
 is "… and is valid" "valid 1" "$(get /v1/versions/v1 | jq -r '"\(.outcome) \(.metric)"')"
+if [ $failures -gt 0 ]; then # nothing of what follows can work
+    get /v1/versions/v1 | jq . | sed 's/^/# /'
+    exit 1
+fi
 is "its phases, each a run" "data build train examine" "$(get /v1/versions/v1 | jq -r '[.runs[].phase] | join(" ")')"
 train=$(get /v1/versions/v1 | jq -r '.runs[] | select(.phase == "train") | .id')
 is "the run's result is the launcher's" "exit 0" "$(get "/v1/runs/$train" | jq -r '.result | "\(.ended) \(.exit_code)"')"
@@ -186,7 +190,7 @@ for round in 1 2 3; do
     { kill -9 "$daemon" && wait "$daemon"; } 2>/dev/null
     start || not_ok "the daemon starts after kill -9 ($round)" "$(tail -5 "$dir/log")"
 done
-is "the measurement ends after three times kill -9" "done" "$(until_is 120 /v1/measurements/m1 .state done)"
+is "the measurement ends after three times kill -9" "done" "$(until_is 120 /v1/measurements/m1 .state "done")"
 m=$(get /v1/measurements/m1)
 is "every slot has been run once" "true" "$(jq '[.slots[] | select(.state == "done") | .run] | length == (unique | length)' <<<"$m")"
 lost=
@@ -208,6 +212,13 @@ slow() { post /v1/experiments/e1/versions "$(edit "{\"op\": \"write\", \"path\":
 timed_run() { until_is 30 "/v1/versions/$1" '[.runs[] | select(.phase == "train" and .state == "running" )] | length' 1; }
 train_of() { get "/v1/versions/$1" | jq -r '[.runs[] | select(.phase == "train") | "\(.id) \(.state)"] | join(", ")'; }
 
+await_launcher() {
+    for _ in $(seq 200); do
+        [ -s "$state/runs/$1/launcher.json" ] && return
+        sleep 0.05
+    done
+}
+
 id=$(slow 2)
 timed_run "$id" >/dev/null
 before=$(get "/v1/versions/$id" | jq -r '.runs[] | select(.phase == "train") | .id')
@@ -228,7 +239,7 @@ is "a run that ended while no daemon was there counts" "1 valid" "$(get "/v1/ver
 id=$(slow 2.2)
 timed_run "$id" >/dev/null
 run=$(get "/v1/versions/$id" | jq -r '.runs[] | select(.phase == "train") | .id')
-until [ -s "$state/runs/$run/launcher.json" ]; do sleep 0.05; done
+await_launcher "$run"
 kill -9 "$(jq .pid "$state/runs/$run/launcher.json")"
 over "$id" >/dev/null
 has "a run whose launcher was killed is void and made anew" "^$run void, r[0-9]+ done$" "$(train_of "$id")"
@@ -236,7 +247,7 @@ has "a run whose launcher was killed is void and made anew" "^$run void, r[0-9]+
 id=$(slow 2.3)
 timed_run "$id" >/dev/null
 run=$(get "/v1/versions/$id" | jq -r '.runs[] | select(.phase == "train") | .id')
-until [ -s "$state/runs/$run/launcher.json" ]; do sleep 0.05; done
+await_launcher "$run"
 kill "$daemon"
 wait "$daemon"
 is "SIGTERM ends the daemon with status 0" 0 $?
@@ -248,7 +259,7 @@ is "… whose run counts" "$run done" "$(train_of "$id")"
 id=$(slow 50)
 timed_run "$id" >/dev/null
 run=$(get "/v1/versions/$id" | jq -r '.runs[] | select(.phase == "train") | .id')
-until [ -s "$state/runs/$run/launcher.json" ]; do sleep 0.05; done
+await_launcher "$run"
 pid=$(jq .pid "$state/runs/$run/launcher.json")
 is "a version can be cancelled" cancelled "$(post "/v1/versions/$id/cancel" '{}' | jq -r .state)"
 is "… once" 409 "$(status "${json[@]}" -d '{}' "http://d/v1/versions/$id/cancel")"
