@@ -61,10 +61,10 @@ static int record_diff(const struct task *t, int64_t step, struct buf *out, stru
 /* A small number of the path. */
 static int path_number(const char *text, int64_t max, int64_t *out, struct error *err) {
     size_t len = strlen(text);
-    if (len < 1 || len > 4 || strspn(text, "0123456789") != len || atoi(text) > max)
-        return error_set(err, ERROR_NOT_FOUND, "no such step or level");
-    *out = atoi(text);
-    return 0;
+    bool digits = len >= 1 && len <= 4 && strspn(text, "0123456789") == len;
+    *out = digits ? strtoll(text, NULL, 10) : -1;
+    if (*out >= 0 && *out <= max) return 0;
+    return error_set(err, ERROR_NOT_FOUND, "no such step or level");
 }
 
 int api_hint(struct daemon *d, struct request *q, struct response *p, struct error *err) {

@@ -100,6 +100,7 @@ static int with_arms(struct daemon *d, const struct wish *w, struct arm_row *arm
                      struct error *err) {
     for (size_t i = 0; w->versions[i]; i++)
         if (add_candidate(d, w->versions[i], common, arms, count, err) < 0) return -1;
+    if (!common->task) return error_set(err, ERROR_INVALID, "request body: $.versions: is empty");
     _cleanup_task_ struct task task = {0};
     if (create_load_task(common->task_dir, common->task_digest, &task, err) < 0) return -1;
     if (task.kind != TASK_TIME_TO_TARGET || (size_t)common->step >= task.record_count)

@@ -10,7 +10,7 @@ int problem_status(const struct error *e) {
     case ERROR_INVALID: return 400;
     case ERROR_DENIED: return 403;
     case ERROR_NOT_FOUND: return 404;
-    case ERROR_EXISTS: return 409;
+    case ERROR_EXISTS:
     case ERROR_CANCELLED: return 409;
     case ERROR_LIMIT: return 413;
     case ERROR_UNSUPPORTED: return 501;

@@ -183,9 +183,11 @@ int store_notify(struct store *s, struct error *err, const char *type, char kind
     json_open_object(w, NULL);
     va_list ap;
     va_start(ap, id);
-    for (const char *key; (key = va_arg(ap, const char *));) {
+    const char *key = va_arg(ap, const char *); /* NOLINT(clang-analyzer-valist.Uninitialized) */
+    while (key) {
         const char *value = va_arg(ap, const char *);
         if (value) json_put_string(w, key, value);
+        key = va_arg(ap, const char *);
     }
     va_end(ap);
     json_close_object(w);
