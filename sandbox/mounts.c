@@ -274,20 +274,6 @@ static int cover(int root, const struct mount_step *s, const char *with, uint64_
     return 0;
 }
 
-static int step_nothing(int root, const struct mount_step *s, struct error *err) {
-    static const struct mount_step empty = {.target = "mask",
-                                            .bytes = 4096,
-                                            .inodes = 2,
-                                            .mode = 0555,
-                                            .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-                                                          MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY};
-    _cleanup_close_ int point = open_inside(root, s->target + 1, O_DIRECTORY);
-    if (point < 0) return errno == ENOENT ? 0 : error_sys(err, errno, "mask %s", s->target);
-    _cleanup_close_ int mount = make_tmpfs(&empty, err);
-    if (mount < 0) return -1;
-    return attach(mount, point) < 0 ? error_sys(err, errno, "mask %s", s->target) : 0;
-}
-
 static int run_step(int root, struct mount_step *s, int *handles, int own_proc, struct error *err) {
     const uint64_t constant =
         MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
@@ -301,7 +287,7 @@ static int run_step(int root, struct mount_step *s, int *handles, int own_proc, 
     case MOUNT_DEVPTS: return step_devpts(root, s, err);
     case MOUNT_MASK: return cover(root, s, "dev/null", 0, err);
     case MOUNT_CONST: return cover(root, s, s->target + 1, constant, err);
-    case MOUNT_NOTHING: return step_nothing(root, s, err);
+    case MOUNT_NOTHING: return cover(root, s, MOUNT_EMPTY + 1, constant, err);
     }
     return error_set(err, ERROR_INTERNAL, "mount step of kind %d", (int)s->kind);
 }

@@ -31,8 +31,10 @@ enum mount_kind {
     MOUNT_DEVPTS,
     MOUNT_MASK,    /* the sandbox's own /dev/null over a file, if it exists */
     MOUNT_CONST,   /* a folder over itself, read-only, if it exists */
-    MOUNT_NOTHING, /* an empty read-only folder over a folder, if it exists */
+    MOUNT_NOTHING, /* the empty folder MOUNT_EMPTY over a folder, if it exists */
 };
+
+#define MOUNT_EMPTY "/run"
 
 struct mount_step {
     enum mount_kind kind;

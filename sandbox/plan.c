@@ -77,8 +77,7 @@ static void add_entry(struct mount_plan *p, const char *host, const char *target
 }
 
 static void plan_etc(struct mount_plan *p) {
-    static const char *const shared[] = {"/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d",
-                                         "/etc/alternatives", "/etc/localtime"};
+    static const char *const shared[] = {"/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime"};
     add(p, MOUNT_FOLDER, "/etc", NULL);
     for (size_t i = 0; i < ARRAY_SIZE(shared); i++) add_entry(p, shared[i], shared[i]);
     add(p, MOUNT_TEXT, "/etc/passwd",
@@ -101,7 +100,7 @@ static void plan_host_image(struct mount_plan *p) {
 
 /* The fence's own folders, and what a target will be mounted on. */
 static bool is_ours(const char *name) {
-    static const char *const ours[] = {".", "..", "proc", "dev", "sys", "tmp"};
+    static const char *const ours[] = {".", "..", "proc", "dev", "sys", "tmp", "run"};
     for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
         if (strcmp(name, ours[i]) == 0) return true;
     return false;
@@ -129,10 +128,10 @@ static void plan_proc(struct mount_plan *p) {
         "/proc/latency_stats", "/proc/kpagecount", "/proc/kpageflags",  "/proc/kpagecgroup",
         "/proc/vmallocinfo",   "/proc/config.gz",  "/proc/timer_stats", "/proc/modules",
         "/proc/pagetypeinfo",  "/proc/slabinfo"};
-    static const char *const fixed[] = {"/proc/sys", "/proc/bus",    "/proc/fs",
-                                        "/proc/irq", "/proc/driver", "/proc/tty"};
+    static const char *const fixed[] = {"/proc/sys", "/proc/bus", "/proc/fs", "/proc/irq"};
     static const char *const hidden[] = {"/proc/acpi", "/proc/scsi", "/proc/asound",
                                          "/proc/dynamic_debug"};
+    add(p, MOUNT_FOLDER, MOUNT_EMPTY, NULL)->mode = 0555;
     add(p, MOUNT_PROC, "/proc", NULL)->attributes = SAFE | MOUNT_ATTR_NOEXEC;
     for (size_t i = 0; i < ARRAY_SIZE(masked); i++) add(p, MOUNT_MASK, masked[i], NULL);
     for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) add(p, MOUNT_CONST, fixed[i], NULL);

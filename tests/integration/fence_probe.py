@@ -99,9 +99,11 @@ for p in ("/proc/keys", "/proc/kallsyms", "/proc/timer_list", "/proc/slabinfo", 
             hole("%s shows %r" % (p, got))
     except OSError:
         pass
-for p in ("/sys", "/root", "/home", "/var", "/run", "/boot", "/etc/shadow"):
+for p in ("/sys", "/root", "/home", "/var", "/boot", "/etc/shadow"):
     if os.path.exists(p):
         hole(p + " exists")
+if os.listdir("/run"):
+    hole("/run holds %r" % os.listdir("/run"))
 if sorted(os.listdir("/dev")) != ["fd", "full", "null", "random", "shm", "stderr", "stdin", "stdout", "urandom", "zero"]:
     hole("/dev holds %r" % sorted(os.listdir("/dev")))
 pids = [p for p in os.listdir("/proc") if p.isdigit()]
