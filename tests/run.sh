@@ -18,7 +18,7 @@ run_tap() {
     local begin=$SECONDS
     "$@" >"$log" 2>&1
     status=$?
-    s=$(grep -cE '^skip - |^(not )?ok .*# SKIP' "$log")
+    s=$(grep -cE '^(not )?ok .*# SKIP' "$log")
     p=$(grep -E '^ok ' "$log" | grep -cvF '# SKIP')
     f=$(grep -E '^not ok ' "$log" | grep -cvF '# SKIP')
     if [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then
@@ -31,8 +31,9 @@ run_tap() {
     fi
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
     printf '%-36s %3d passed %3d failed %3d skipped %4d s\n' "$name" "$p" "$f" "$s" $((SECONDS - begin))
-    # The reason is the line itself, or what the test printed just before it.
-    grep -B1 -E '^skip - |# SKIP' "$log" | grep -vE '^(--$|(not )?ok [0-9]+ - )' | sed 's/^/    /'
+    # The reason is in the line itself, or what a cmocka test printed before it.
+    grep -E '^skip - |^(not )?ok .*# SKIP' "$log" |
+        grep -vE '^(not )?ok [0-9]+ # SKIP' | sed 's/^/    /'
     if [ "$f" -gt 0 ]; then
         while IFS= read -r line; do failures+=("$name: $line"); done < <(grep -E '^not ok ' "$log" | grep -vF '# SKIP')
         sed 's/^/    | /' "$log" | tail -60
