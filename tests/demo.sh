@@ -25,5 +25,20 @@ say 'tinygpt, record 1 to 2: seven candidates whose answer we know'
     --blocks-min 3 --blocks-max 5 --half-width 0.2 "$@"
 
 say 'The history of the replay, from failures to the success'
-experiment=$("$bin/paddock" ls --json | jq -r '[.experiments[] | select(.agent | startswith("replay"))][0].id')
-"$bin/paddock" tree "$experiment"
+files=$(mktemp -d)
+trap 'rm -rf "$files"; "$bin/paddock" daemon stop >/dev/null 2>&1 || true' EXIT
+mapfile -t experiments < <("$bin/paddock" ls -n 3 --json | jq -r '.experiments[].id')
+for e in "${experiments[@]}"; do "$bin/paddock" show "$e" --json >"$files/$e.json"; done
+replay=$(jq -r 'select(.agent | startswith("replay")) | .id' "$files"/e*.json)
+"$bin/paddock" tree "$replay"
+
+say 'One version as a tarball, and what it changed'
+version=$(jq -r '[.versions[] | select(.outcome == "valid")][-1].id' "$files/$replay.json")
+"$bin/paddock" export "$version" -o "$PADDOCK_STATE/$version.tar.zst"
+tar --zstd -tvf "$PADDOCK_STATE/$version.tar.zst"
+"$bin/paddock" diff "$version"
+
+say 'What was known before, and what was found'
+measurement=$("$bin/paddock" ls --measurements -n 1 --json | jq -r '.measurements[0].id')
+"$bin/paddock" show "$measurement" --json >"$files/measurement.json"
+tests/demo_check.sh "$files/measurement.json" "$files"/e*.json
