@@ -33,6 +33,7 @@ void fence_note(struct fence *f, enum fence_layer layer, enum layer_state state,
     struct fence_note *note = &f->page->notes[layer];
     va_list ap;
     va_start(ap, fmt);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
     vsnprintf(note->detail, sizeof note->detail, fmt, ap);
     va_end(ap);
     note->state = state;

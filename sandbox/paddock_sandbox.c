@@ -87,7 +87,7 @@ static const char usage[] =
     "      paddock-sandbox run - --print\n";
 
 struct options {
-    const char *spec;
+    const char *spec; /* set by parse_run() */
     const char *dir;
     bool print;
 };
@@ -154,6 +154,7 @@ static int deliver(const struct result *r, int dir_fd, bool print, struct error 
 
 static int load_spec(const char *path, struct spec *spec, struct result *result,
                      struct error *err) {
+    if (!path) return error_set(err, ERROR_INTERNAL, "no spec is named");
     bool from_stdin = strcmp(path, "-") == 0;
     _cleanup_buf_ struct buf text = {0};
     if (from_stdin ? file_read_fd(STDIN_FILENO, SPEC_BYTES, &text, err) < 0
@@ -200,7 +201,8 @@ static int parse_run(int argc, char **argv, struct options *o, struct error *err
         else if (o->spec) return error_set(err, ERROR_INVALID, "run: one spec only");
         else o->spec = argv[i];
     }
-    return o->spec ? 0 : error_set(err, ERROR_INVALID, "run: name a spec, or - for stdin");
+    if (!o->spec) return error_set(err, ERROR_INVALID, "run: name a spec, or - for stdin");
+    return 0;
 }
 
 static int main_run(int argc, char **argv, int64_t begin) {

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Exceeds each limit with a small program: the run must end for that reason, and
 # leave nothing behind.
+# What fence_lib.bash sets is not seen by shellcheck.
+# shellcheck disable=SC2154,SC2016,SC2216
 set -uo pipefail
 self=$(readlink -f "$0")
-# shellcheck source=tests/integration/fence_lib.bash
+# shellcheck source=tests/integration/fence_lib.bash disable=SC1091
 . "$(dirname "$self")/fence_lib.bash"
 fan_out "$self"
 make_work
@@ -124,4 +126,4 @@ if [ "$mode" = plain ]; then
 fi
 launch '["true"]' '.require = ["wall", "memory", "pids", "output", "disk", "inodes", "tmp", "seccomp", "landlock", "capabilities"]'
 is "what is enforced is accepted" "exit" "$(field .ended)"
-exit $failed
+exit "$failed"
