@@ -22,7 +22,7 @@ say 'The fence, seen from inside'
 say 'tinygpt, record 1 to 2: seven candidates whose answer we know'
 "$bin/paddock" run tinygpt:1 \
     --agent reference --agent noop --agent replay:tests/replays/tinygpt-bad \
-    --blocks-min 3 --blocks-max 5 --half-width 0.2 "$@"
+    --blocks-min 3 --blocks-max 4 --half-width 0.2 "$@"
 
 say 'The history of the replay, from failures to the success'
 files=$(mktemp -d)
