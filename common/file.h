@@ -44,7 +44,8 @@ struct tree_stats {
 };
 /* Copies the regular files, folders and symbolic links (as links) of one tree
  * into an existing folder, in which folders of the same names may exist already
- * (and keep their modes). Other types are an error. Modes keep only
+ * (and keep their modes; one on another device, a mount point, is left alone
+ * with what it holds). Other types are an error. Modes keep only
  * their rwx bits. For trees that we trust not to change meanwhile. */
 int tree_copy(int from_dirfd, int to_dirfd, struct tree_stats *stats, struct error *err);
 

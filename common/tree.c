@@ -137,16 +137,23 @@ static int copy_link(int from, int to, const char *name, struct error *err) {
     return 0;
 }
 
+static bool on_same_device(int a, int b) {
+    struct stat of_a, of_b;
+    return fstat(a, &of_a) == 0 && fstat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev;
+}
+
 static int copy_level(int from, int to, int depth, struct tree_stats *stats, struct error *err);
 
 static int copy_folder(int from, int to, const char *name, mode_t mode, int depth,
                        struct tree_stats *stats, struct error *err) {
-    /* One that is there already may be a mount point: filled, but not changed. */
+    /* One that is there already is filled, but not changed. */
     bool there = mkdirat(to, name, 0700) < 0;
     if (there && errno != EEXIST) return error_sys(err, errno, "mkdir %s", name);
     _cleanup_close_ int in = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     _cleanup_close_ int out = openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (in < 0 || out < 0) return error_sys(err, errno, "open %s", name);
+    /* What is mounted there is not ours to write to, and hides the rest. */
+    if (there && !on_same_device(to, out)) return 0;
     if (copy_level(in, out, depth + 1, stats, err) < 0) return error_wrap(err, "%s", name);
     if (!there && fchmod(out, mode & 0777) < 0) return error_sys(err, errno, "chmod %s", name);
     return 0;

@@ -188,7 +188,11 @@ static int make_folders(const struct cgroup *cg, const char *parent_path, struct
         if (g->parent < 0) continue;
         if (make_child(g->parent, cg->id) == 0) {
             g->fd = openat(g->parent, cg->id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-            return g->fd < 0 ? -1 : 0;
+            if (g->fd >= 0) return 0;
+            int saved = errno; /* nobody would know of it: it goes at once */
+            (void)unlinkat(g->parent, cg->id, AT_REMOVEDIR);
+            errno = saved;
+            return -1;
         }
         if (errno != ENOENT && errno != ENODEV) return -1;
     }

@@ -24,9 +24,12 @@ enum { RELEASE_FD = 3 };
 
 /* What a caller ignores or blocks must not reach the program. */
 static int reset_signals(struct error *err) {
-    struct sigaction action = {.sa_handler = SIG_DFL};
+    /* By the system call: sigaction() does not touch the two that glibc keeps to
+     * itself, which a caller may have ignored like any other. */
+    static const unsigned long action[4]; /* handler, flags, restorer, mask: all 0 */
     for (int s = 1; s < NSIG; s++)
-        if (s != SIGKILL && s != SIGSTOP) sigaction(s, &action, NULL); /* EINVAL: glibc's own */
+        if (s != SIGKILL && s != SIGSTOP && syscall(SYS_rt_sigaction, s, action, NULL, 8) < 0)
+            return error_sys(err, errno, "signal %d", s);
     sigset_t none;
     sigemptyset(&none);
     if (sigprocmask(SIG_SETMASK, &none, NULL) < 0) return error_sys(err, errno, "signals");

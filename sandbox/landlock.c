@@ -60,9 +60,10 @@ static int add_rules(const struct fence *f, int ruleset, uint64_t known, struct 
     if (allow(ruleset, "/", READING & known, err) < 0) return -1;
     for (size_t i = 0; i < f->plan.count; i++) {
         const struct mount_step *s = &f->plan.steps[i];
+        bool node = s->kind == MOUNT_BIND && !(s->attributes & MOUNT_ATTR_NODEV);
         bool written =
             (s->kind == MOUNT_TMPFS || s->kind == MOUNT_DEVPTS || s->kind == MOUNT_BIND) &&
-            !(s->attributes & MOUNT_ATTR_RDONLY);
+            (node || !(s->attributes & MOUNT_ATTR_RDONLY));
         if (written && allow(ruleset, s->target, (READING | WRITING) & known, err) < 0) return -1;
     }
     return 0;

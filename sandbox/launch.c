@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 enum { COLLECT_MS = 120000, CGROUP_PATIENCE_MS = 2000 };
@@ -88,6 +89,14 @@ static int take_host(struct launch *l, struct error *err) {
     return live_record_cgroups(l->live, paths, err);
 }
 
+/* A folder handed in would be a way out of the root: openat(2) from it. */
+static int check_inherited(int fd, struct error *err) {
+    struct stat st;
+    if (fstat(fd, &st) < 0) return error_sys(err, errno, "descriptor %d", fd);
+    if (!S_ISDIR(st.st_mode)) return 0;
+    return error_set(err, ERROR_DENIED, "descriptor %d is a folder, which is never handed in", fd);
+}
+
 static int prepare_stdio(struct launch *l, struct error *err) {
     const struct spec *spec = l->run.spec;
     struct fence *f = &l->fence;
@@ -96,6 +105,7 @@ static int prepare_stdio(struct launch *l, struct error *err) {
     l->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (l->null_fd < 0) return error_sys(err, errno, "/dev/null");
     for (int i = 0; i < 3; i++) {
+        if (modes[i] == STDIO_INHERIT && check_inherited(i, err) < 0) return -1;
         f->stdio_ours[i] = i > 0 && l->program_ends[i - 1] >= 0;
         f->stdio[i] = f->stdio_ours[i]            ? l->program_ends[i - 1]
                       : modes[i] == STDIO_INHERIT ? i
@@ -241,9 +251,10 @@ static void give_back(struct launch *l) {
     close_fd(&r->workspace);
     cgroup_enter_close(&l->fence.door);
     _cleanup_error_ struct error err = {0};
-    if (r->cg && cgroup_destroy(r->cg, CGROUP_PATIENCE_MS, &err) < 0)
-        log_warn("left for the next sweep: %s", error_text(&err));
-    if (l->live) live_release(l->live);
+    bool left = r->cg && cgroup_destroy(r->cg, CGROUP_PATIENCE_MS, &err) < 0;
+    if (left) log_warn("left for the next sweep: %s", error_text(&err));
+    if (left) live_leave(l->live);
+    else live_release(l->live);
     for (int i = 0; i < 2; i++) {
         close_fd(&l->fence.control[i]);
         close_fd(&l->fence.release[i]);

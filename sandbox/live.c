@@ -254,6 +254,10 @@ void live_release(struct live *l) {
     live_free(l);
 }
 
+void live_leave(struct live *l) {
+    live_free(l);
+}
+
 /* ---- listing ---- */
 
 static int list_add(struct live_entry **list, size_t *count, const char *id,

@@ -26,6 +26,8 @@ int live_reserve_ids(struct live *l, uint32_t *base, struct error *err);
 int live_record_cgroups(struct live *l, char *const *paths, struct error *err);
 /* Removes the entry. */
 void live_release(struct live *l);
+/* Lets go of the entry, but leaves it: a sweep has something to do. */
+void live_leave(struct live *l);
 
 struct live_entry {
     char *id;

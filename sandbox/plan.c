@@ -127,7 +127,7 @@ static void plan_proc(struct mount_plan *p) {
         "/proc/kmsg",          "/proc/timer_list", "/proc/sched_debug", "/proc/sysrq-trigger",
         "/proc/latency_stats", "/proc/kpagecount", "/proc/kpageflags",  "/proc/kpagecgroup",
         "/proc/vmallocinfo",   "/proc/config.gz",  "/proc/timer_stats", "/proc/modules",
-        "/proc/pagetypeinfo",  "/proc/slabinfo"};
+        "/proc/pagetypeinfo",  "/proc/slabinfo",   "/proc/cmdline",     "/proc/interrupts"};
     static const char *const fixed[] = {"/proc/sys", "/proc/bus", "/proc/fs", "/proc/irq"};
     static const char *const hidden[] = {"/proc/acpi", "/proc/scsi", "/proc/asound",
                                          "/proc/dynamic_debug"};
@@ -147,7 +147,9 @@ static int plan_dev(struct mount_plan *p, const struct policy *policy, struct er
                                            {"/dev/stdin", "/proc/self/fd/0"},
                                            {"/dev/stdout", "/proc/self/fd/1"},
                                            {"/dev/stderr", "/proc/self/fd/2"}};
-    const uint64_t node = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+    /* Writing to a device is no change of the file system it lies in; touching
+     * its times would be, and a neighbour could see that. */
+    const uint64_t node = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY;
     add(p, MOUNT_FOLDER, "/dev", NULL);
     for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) add_bind(p, nodes[i], nodes[i], node);
     for (size_t i = 0; policy->devices && policy->devices[i]; i++) {

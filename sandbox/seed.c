@@ -53,20 +53,23 @@ static int take_ids(const struct run *r, struct error *err) {
     return raise_permitted(err);
 }
 
-static int seed(const struct run *r, struct error *err) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+static int seed(const struct run *r, pid_t launcher, struct error *err) {
     if (r->fence->cgroup_own && cgroup_enter(&r->fence->door) < 0)
         return error_sys(err, errno, "enter the control groups");
     if (take_ids(r, err) < 0) return -1;
+    /* After the change of ids, which clears it (PR_SET_PDEATHSIG(2const)). */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) return error_sys(err, errno, "prctl");
+    if (getppid() != launcher) return error_set(err, ERROR_CANCELLED, "the launcher is gone");
     return tree_copy(r->workspace, r->handles[HANDLE_WORKSPACE], NULL, err);
 }
 
 int seed_start(const struct run *r, struct error *err) {
+    pid_t launcher = getpid();
     pid_t pid = fork();
     if (pid < 0) return error_sys(err, errno, "fork");
     if (pid == 0) {
         _cleanup_error_ struct error why = {0};
-        if (seed(r, &why) == 0) _exit(0);
+        if (seed(r, launcher, &why) == 0) _exit(0);
         error_wrap(&why, "copy the workspace %s", r->spec->workspace_source);
         fence_fail(r->fence, &why);
         _exit(1);

@@ -65,6 +65,10 @@ launch "$(shell_argv 'cat /data/file /opt/one/file; echo x 2>/dev/null >/data/ne
     /data/tool 2>/dev/null && echo hole; /tools/tool; echo written >/work/shared/new')" "$mounts"
 is "data are read-only and not executable unless asked" "numbers numbers ran" "$(tr '\n' ' ' <"$run/stdout" | sed 's/ $//')"
 is "a writable mount is written" "written" "$(cat "$work/shared/new" 2>&1)"
+mkdir -p "$work/seeded/shared/deep" "$work/closed" && chmod 755 "$work/closed"
+echo planted >"$work/seeded/shared/planted" && echo beside >"$work/seeded/beside"
+launch '["cat", "beside"]' ".workspace.source = \"$work/seeded\" | .mounts = [{source: \"$work/closed\", target: \"/work/shared\", writable: true}]"
+is "what a workspace has under a mount point is not copied to the mount" "beside " "$(cat "$run/stdout") $(ls "$work/closed")"
 launch '["true"]' ".mounts = [{source: \"$work/nowhere\", target: \"/data\"}]"
 is "a missing source is a setup-error that names it" "setup-error true" "$(field "\"\(.ended) \(.error | contains(\"$work/nowhere\"))\"")"
 for target in /proc/x /dev ../x /a/../b /; do
@@ -114,6 +118,22 @@ is "a slow reader loses nothing" "900000" \
 prepare '["yes"]' '.stdout = "tee" | .limits.wall_ms = 500'
 "$bin/paddock-sandbox" run "$run/spec.json" --dir "$run" | sleep 2
 is "a reader that never reads does not stop the clock" "wall-limit" "$(field .ended)"
+prepare '["cat"]' '.stdin = "inherit"'
+"$bin/paddock-sandbox" run "$run/spec.json" --dir "$run" </usr
+is "a folder is not handed in" "setup-error true" "$(field '"\(.ended) \(.error | contains("folder"))"')"
+
+# ---- what a caller leaves ----
+prepare '["grep", "SigIgn", "/proc/self/status"]'
+python3 -c 'import ctypes, os, sys
+ignore = (ctypes.c_ulong * 4)(1, 0x04000000, 0, 0)
+for s in (1, 15, 32, 33, 64): ctypes.CDLL(None).syscall(13, s, ignore, None, 8)
+os.execv(sys.argv[1], sys.argv[1:])' "$bin/paddock-sandbox" run "$run/spec.json" --dir "$run"
+is "no signal is ignored because a caller ignores it" "SigIgn: 0000000000000000" "$(tr '\t' ' ' <"$run/stdout")"
+for files in 5 6 7 8 9 10 12 14 16 20 24 28 32 36 40 44 48; do
+    prepare '["true"]'
+    (ulimit -n "$files" && exec "$bin/paddock-sandbox" run "$run/spec.json" --dir "$run") 2>"$run/errors"
+    is "a launcher with $files descriptors leaves nothing" "" "$(leftovers)"
+done
 
 # ---- the spec ----
 for filter in '.unknown = 1' '.id = "../x"' '.argv = []' '.env = ["novalue"]' '.limits.wall_ms = -1' '.policy = "train.json"'; do

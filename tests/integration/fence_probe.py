@@ -89,10 +89,13 @@ for p in ("/x", "/usr/x", "/etc/x", "/dev/x", "/proc/x", "/proc/sys/x", "/bin/x"
     attempt("create " + p, create(p))
 attempt("chmod /", lambda: os.chmod("/", 0o777))
 attempt("chmod /dev", lambda: os.chmod("/dev", 0o777))
+for p in ("/dev/null", "/dev/urandom"):  # the machine's own nodes: a neighbour would see it
+    attempt("touch " + p, lambda: os.utime(p))
 attempt("rename /etc", lambda: os.rename("/etc/passwd", "/etc/p"))
 for p in ("/proc/1/environ", "/proc/1/maps", "/proc/1/exe", "/proc/1/root", "/proc/1/cwd"):
     attempt("look at " + p, (lambda q: lambda: os.readlink(q) if q[8:] in ("exe", "root", "cwd") else open(q, "rb").read())(p))
-for p in ("/proc/keys", "/proc/kallsyms", "/proc/timer_list", "/proc/slabinfo", "/proc/kcore", "/proc/acpi"):
+for p in ("/proc/keys", "/proc/kallsyms", "/proc/timer_list", "/proc/slabinfo", "/proc/kcore", "/proc/acpi",
+          "/proc/cmdline", "/proc/interrupts"):
     try:
         got = os.listdir(p) if os.path.isdir(p) else open(p, "rb").read(16)
         if got:
