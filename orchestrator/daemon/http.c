@@ -326,6 +326,8 @@ static int make_socket_dir(const char *path, struct error *err) {
     if (!S_ISDIR(st.st_mode)) return error_sys(err, ENOTDIR, "%s", dir);
     if (st.st_uid != geteuid())
         return error_set(err, ERROR_DENIED, "%s belongs to another user", dir);
+    if ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX))
+        return error_set(err, ERROR_DENIED, "%s: everybody may write there", dir);
     return 0;
 }
 

@@ -35,6 +35,19 @@ void account_clear(struct account *a) {
     *a = (struct account){0};
 }
 
+/* Whether a folder of root's holds nothing but what paddock itself puts there as
+ * root; any other may be /tmp. */
+static bool is_fresh(int fd) {
+    int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_closedir_ DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+    if (!dir) return false;
+    for (struct dirent *e; (e = readdir(dir));)
+        if (!str_eq(e->d_name, ".") && !str_eq(e->d_name, "..") && !str_eq(e->d_name, "live") &&
+            !str_eq(e->d_name, "paddockd.sock"))
+            return false;
+    return true;
+}
+
 int privilege_give_dir(const char *path, const struct account *a, struct error *err) {
     struct stat st;
     if (lstat(path, &st) < 0 && dir_make(path, 0700, err) < 0) return -1;
@@ -43,6 +56,10 @@ int privilege_give_dir(const char *path, const struct account *a, struct error *
     if (st.st_uid == a->uid) return 0;
     if (st.st_uid != 0)
         return error_set(err, ERROR_DENIED, "%s belongs to neither root nor %s", path, a->name);
+    if (!is_fresh(fd))
+        return error_set(err, ERROR_DENIED,
+                         "%s is root's and holds other things: name a folder of paddockd's own",
+                         path);
     if (fchown(fd, a->uid, a->gid) < 0 || fchmod(fd, 0700) < 0)
         return error_sys(err, errno, "%s", path);
     return 0;

@@ -87,7 +87,13 @@ int process_start(char *const argv[], const char *log, struct process *out, stru
     posix_spawn_file_actions_destroy(&files);
     if (rc != 0) return error_sys(err, rc, "start %s", argv[0]);
     *out = (struct process){pid, process_start_ticks(pid), pidfd_open(pid, 0)};
-    return out->pidfd < 0 ? error_sys(err, errno, "pidfd of %s", argv[0]) : 0;
+    if (out->pidfd >= 0) return 0;
+    rc = errno;
+    /* One that nobody could wait for must not run: it is still ours to reap. */
+    kill(pid, SIGKILL);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) continue;
+    *out = PROCESS_NONE;
+    return error_sys(err, rc, "pidfd of %s", argv[0]);
 }
 
 enum process_woke process_wait(const struct process *p, int wake_fd, int timeout_ms) {

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #define SERVICE_STATE  "/var/lib/paddock"
@@ -67,6 +68,17 @@ static char *socket_path(char *path, struct error *err) {
     return path;
 }
 
+/* Anybody can make a folder in /tmp: behind one that another user made under our
+ * name, somebody else would answer. */
+static int check_shared_dir(struct error *err) {
+    char dir[64];
+    struct stat st;
+    snprintf(dir, sizeof dir, "/tmp/paddock-%u", (unsigned)geteuid());
+    if (lstat(dir, &st) < 0 || (S_ISDIR(st.st_mode) && st.st_uid == geteuid())) return 0;
+    return error_set(err, ERROR_DENIED,
+                     "%s is not a folder of this user: set PADDOCK_SOCKET or XDG_RUNTIME_DIR", dir);
+}
+
 char *paths_socket(enum paths_scope scope, struct error *err) {
     const char *set = setting("PADDOCK_SOCKET");
     if (set) {
@@ -76,6 +88,7 @@ char *paths_socket(enum paths_scope scope, struct error *err) {
     if (scope == PATHS_SERVICE) return checked(strdup(SERVICE_SOCKET), err);
     set = setting("XDG_RUNTIME_DIR");
     if (set && set[0] == '/') return socket_path(path_join(set, "paddock/paddockd.sock"), err);
+    if (check_shared_dir(err) < 0) return NULL;
     return socket_path(str_printf("/tmp/paddock-%u/paddockd.sock", (unsigned)geteuid()), err);
 }
 
