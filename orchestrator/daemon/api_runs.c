@@ -112,9 +112,8 @@ int api_run_cancel(struct daemon *d, struct request *q, struct response *p, stru
     _cleanup_free_ char *dir = daemon_run_dir(d, r.id, err);
     if (!dir) return -1;
     _cleanup_process_ struct process process = PROCESS_NONE;
-    bool exam = strcmp(r.phase, "examine") == 0;
-    const char *pidfile = exam ? "examiner.json" : "launcher.json";
-    const char *result = exam ? "exam.json" : "result.json";
+    const char *pidfile, *result;
+    run_files(r.phase, &pidfile, &result);
     if (r.state != RUN_RUNNING || run_find(dir, pidfile, result, &r, &process) != RUN_FOUND_ALIVE)
         return error_set(err, ERROR_EXISTS, "run r%" PRId64 " is over", r.id);
     process_signal(&process, SIGTERM);

@@ -2,7 +2,9 @@
 
 #include "common/cleanup.h"
 #include "common/file.h"
+#include "images/store.h"
 #include "orchestrator/daemon/id.h"
+#include "orchestrator/daemon/phase.h"
 #include "orchestrator/daemon/snapshot.h"
 #include "orchestrator/version/edit.h"
 
@@ -76,6 +78,14 @@ static int find_task(const char *ref, struct task *out, int64_t *step, struct er
     return check_step(out, *step, err);
 }
 
+/* What no version of this task could run without is told before there is one. */
+static int check_machine(struct daemon *d, const struct task *t, struct error *err) {
+    _cleanup_image_ struct image image = {0};
+    if (image_resolve(d->images, t->image, &image, err) < 0)
+        return error_wrap(err, "task %s", t->name);
+    return phase_data_check(d, t, err);
+}
+
 static int store_experiment(struct daemon *d, struct experiment_row *e, struct version_row *root,
                             struct error *err) {
     _cleanup_store_tx_ struct store_tx tx = {0};
@@ -92,6 +102,7 @@ int create_experiment(struct daemon *d, const struct json *body, struct experime
     _cleanup_task_ struct task task = {0};
     if (decode_experiment(body, &wish, err) < 0) return -1;
     if (find_task(wish.ref, &task, &out->step, err) < 0) return -1;
+    if (check_machine(d, &task, err) < 0) return -1;
     char snapshot[DIGEST_HEX];
     HOLD_FILES(d);
     if (snapshot_put(d, task.records[out->step - 1].dir, snapshot, err) < 0) return -1;

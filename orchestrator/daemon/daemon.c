@@ -3,7 +3,10 @@
 #include "common/cleanup.h"
 #include "common/digest.h"
 #include "common/file.h"
+#include "common/json.h"
 #include "common/log.h"
+#include "orchestrator/daemon/store_run.h"
+#include "sandbox/probe.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -98,20 +101,49 @@ static int open_state(struct daemon *d, struct error *err) {
     return d->stop_fd < 0 ? error_sys(err, errno, "eventfd") : 0;
 }
 
+static char *probe_text(struct error *err) {
+    _cleanup_probe_ struct probe_report report = {0};
+    if (probe_run(&report, err) < 0) return NULL;
+    _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
+    size_t len;
+    if (w) probe_encode(&report, w, NULL);
+    const char *text = w ? json_writer_text(w, &len) : NULL;
+    char *copy = text ? strdup(text) : NULL;
+    if (!copy) error_sys(err, ENOMEM, "probe");
+    return copy;
+}
+
+/* Once, before there are threads or leases: a probe makes processes and groups,
+ * which a timed run must not feel. One that an earlier daemon began may still be
+ * on; then what that daemon saw has to do. */
+static int probe_machine(struct daemon *d, struct error *err) {
+    struct run_row *running = NULL;
+    size_t count = 0;
+    int rc = run_running(d->store, &running, &count, err);
+    runs_free(running, count);
+    if (rc < 0) return -1;
+    if (count > 0 && store_meta_get(d->store, "machine", &d->machine, err) < 0) return -1;
+    if (d->machine) return 0;
+    _cleanup_error_ struct error bad = {0};
+    d->machine = probe_text(&bad);
+    if (!d->machine) log_warn("probe: %s", error_text(&bad));
+    return d->machine ? store_meta_set(d->store, "machine", d->machine, err) : 0;
+}
+
 int daemon_open(const char *state, struct daemon *out, struct error *err) {
     *out = (struct daemon){.lock_fd = -1, .stop_fd = -1};
     pthread_rwlock_init(&out->files, NULL);
     out->state = strdup(state);
     if (!out->state) return error_sys(err, ENOMEM, "state");
-    if (open_state(out, err) == 0) return 0;
+    if (open_state(out, err) == 0 && probe_machine(out, err) == 0) return 0;
     daemon_close(out);
     return -1;
 }
 
 void daemon_close(struct daemon *d) {
     store_close(d->store);
-    char *const texts[] = {d->state, d->runs,   d->snapshots, d->built,       d->data,
-                           d->tmp,   d->images, d->socket,    d->installation};
+    char *const texts[] = {d->state, d->runs,   d->snapshots, d->built,        d->data,
+                           d->tmp,   d->images, d->socket,    d->installation, d->machine};
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) free(texts[i]);
     if (d->stop_fd >= 0) close(d->stop_fd);
     if (d->lock_fd >= 0) close(d->lock_fd);

@@ -29,6 +29,7 @@ struct daemon {
     int lock_fd; /* holds the installation's lock */
     struct store *store;
     uint8_t secret[SECRET_BYTES];
+    char *machine;      /* the probe's report as JSON; NULL: it failed */
     char *installation; /* 8 hex digits: tells the sandboxes of two daemons apart */
     struct lanes *lanes;
     /* Held for reading from the moment a file of the state is made until a row

@@ -2,19 +2,20 @@
 
 #include "common/cleanup.h"
 #include "orchestrator/daemon/create.h"
+#include "orchestrator/daemon/measure.h"
 #include "orchestrator/daemon/phase.h"
 
 #include <math.h>
 #include <string.h>
 
-bool job_cancelled(struct lane *l) {
+bool job_over(struct lane *l) {
     struct store *s = l->daemon->store;
     if (l->job.kind == QUEUE_VERSION) {
         _cleanup_version_ struct version_row v = {0};
-        return version_get(s, l->job.id, &v, NULL) == 0 && v.state == VERSION_CANCELLED;
+        return version_get(s, l->job.id, &v, NULL) == 0 && version_is_over(&v);
     }
     _cleanup_measurement_ struct measurement_row m = {0};
-    return measurement_get(s, l->job.id, &m, NULL) == 0 && m.state == MEASUREMENT_CANCELLED;
+    return measurement_get(s, l->job.id, &m, NULL) == 0 && measurement_is_over(&m);
 }
 
 enum lane_step job_step(struct lane *l, struct error *err) {
@@ -42,6 +43,19 @@ static int finish(struct store *s, struct version_row *v, const struct judged *j
     if (store_begin(&tx, s, err) < 0) return -1;
     if (version_finish(s, v, &moved, err) < 0) return -1;
     return store_commit(&tx, err);
+}
+
+int job_give_up(struct lane *l, const char *reason, struct error *err) {
+    if (l->job.kind == QUEUE_MEASUREMENT) {
+        _cleanup_measure_ struct measure m = {.lane = l, .d = l->daemon};
+        if (measure_load(&m, l->job.id, err) < 0) return -1;
+        return measure_end(&m, "invalid-environment", reason, err);
+    }
+    _cleanup_version_ struct version_row v = {0};
+    _cleanup_judged_ struct judged j = {.metric = NAN};
+    if (version_get(l->daemon->store, l->job.id, &v, err) < 0) return -1;
+    judged_set(&j, "invalid-environment", reason);
+    return finish(l->daemon->store, &v, &j, err);
 }
 
 /* The phases in their order, until one of them has the last word. */

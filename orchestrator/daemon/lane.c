@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "orchestrator/daemon/job.h"
+#include "orchestrator/daemon/run.h"
 
 #include <poll.h>
 #include <string.h>
@@ -11,11 +12,14 @@
 
 #define REST_NS   (2 * NS_PER_SEC) /* of a job after a failure of ours */
 #define RESTS_MAX 64
-#define LOOK_MS   5000 /* how often a lane looks for work nobody announced */
+#define TRIES     3                 /* of a job that fails for a reason that stays */
+#define STALE_NS  (60 * NS_PER_SEC) /* until a job that was not taken up again is forgotten */
+#define LOOK_MS   5000              /* how often a lane looks for work nobody announced */
 
 struct rest {
     enum queue_kind kind;
     int64_t id, until;
+    int failures; /* in a row */
 };
 
 struct lanes {
@@ -70,19 +74,33 @@ static bool lane_lease(struct lane *l) {
     return next >= 0;
 }
 
-/* Gives the job back; after a failure of ours it rests. */
-static void lane_release(struct lane *l, bool failed) {
+/* Gives the job back; after a failure of ours it rests. Returns how often it has
+ * failed in a row. */
+static int lane_release(struct lane *l, bool failed) {
     struct lanes *all = l->daemon->lanes;
     int64_t now = clock_mono_ns();
+    struct rest own = {.kind = l->job.kind, .id = l->job.id, .until = now + REST_NS};
     pthread_mutex_lock(&all->mutex);
     size_t kept = 0;
-    for (size_t i = 0; i < all->rest_count; i++)
-        if (all->rests[i].until > now) all->rests[kept++] = all->rests[i];
+    for (size_t i = 0; i < all->rest_count; i++) {
+        const struct rest *r = &all->rests[i];
+        if (r->kind == own.kind && r->id == own.id) own.failures = r->failures;
+        else if (r->until + STALE_NS > now) all->rests[kept++] = *r;
+    }
+    own.failures = failed ? own.failures + 1 : 0;
+    if (failed && kept < RESTS_MAX) all->rests[kept++] = own;
     all->rest_count = kept;
-    if (failed && kept < RESTS_MAX)
-        all->rests[all->rest_count++] = (struct rest){l->job.kind, l->job.id, now + REST_NS};
     l->leased = false;
     pthread_mutex_unlock(&all->mutex);
+    return own.failures;
+}
+
+/* What a person, or time, mends without the job being at fault. */
+static bool may_pass(const struct error *e) {
+    static const int passing[] = {ENOSPC, EDQUOT, ENOMEM, EMFILE, ENFILE, EAGAIN, EIO};
+    for (size_t i = 0; i < ARRAY_SIZE(passing); i++)
+        if (e->sys == passing[i]) return true;
+    return e->kind == ERROR_BUSY;
 }
 
 static void wait_for_work(struct lane *l) {
@@ -96,15 +114,19 @@ static void carry_out(struct lane *l) {
     _cleanup_error_ struct error err = {0};
     enum lane_step step = LANE_MORE;
     while (step == LANE_MORE && !lane_stopping(l)) step = job_step(l, &err);
-    if (step == LANE_FAILED)
-        log_error("%s %lld: %s; trying again",
-                  l->job.kind == QUEUE_VERSION ? "version" : "measurement", (long long)l->job.id,
-                  error_text(&err));
-    lane_release(l, step == LANE_FAILED);
+    int failures = lane_release(l, step == LANE_FAILED);
+    if (step != LANE_FAILED) return;
+    bool over = failures >= TRIES && !may_pass(&err);
+    log_error("%s %lld: %s; %s", l->job.kind == QUEUE_VERSION ? "version" : "measurement",
+              (long long)l->job.id, error_text(&err), over ? "giving up" : "trying again");
+    _cleanup_error_ struct error bad = {0};
+    if (over && job_give_up(l, error_text(&err), &bad) < 0) log_error("%s", error_text(&bad));
 }
 
 static void *lane_main(void *arg) {
     struct lane *l = arg;
+    _cleanup_error_ struct error err = {0};
+    if (run_end_orphans(l, &err) < 0) log_error("runs left over: %s", error_text(&err));
     while (!lane_stopping(l)) {
         if (lane_lease(l)) carry_out(l);
         else wait_for_work(l);
@@ -148,5 +170,9 @@ bool lanes_idle(struct daemon *d) {
     size_t count = 0;
     int rc = queue_load(d->store, &jobs, &count, NULL);
     free(jobs);
-    return rc == 0 && count == 0;
+    struct lanes *all = d->lanes;
+    pthread_mutex_lock(&all->mutex);
+    bool busy = all->lane.leased; /* with a job that was cancelled, perhaps */
+    pthread_mutex_unlock(&all->mutex);
+    return rc == 0 && count == 0 && !busy;
 }

@@ -95,9 +95,10 @@ static int take_text(struct execution *x, const struct run_row *row, const char 
     if (check_text(&x->task->data, &text, err) < 0) return -1;
     if (task_data_split(&x->task->data, buf_text(&text), text.len, x->d->secret, tmp, err) < 0)
         return -1;
-    if (rename(tmp, dir) < 0 && access(dir, F_OK) < 0) return error_sys(err, errno, "%s", dir);
-    /* It holds what must stay hidden. */
+    /* It holds what must stay hidden, and goes first: killed behind this line, the
+     * text is made anew. */
     if (unlink(out) < 0) return error_sys(err, errno, "%s", out);
+    if (rename(tmp, dir) < 0 && access(dir, F_OK) < 0) return error_sys(err, errno, "%s", dir);
     return 0;
 }
 
@@ -107,6 +108,16 @@ static int announce(struct execution *x, const char *dir, struct error *err) {
     _cleanup_free_ char *data = str_printf("{\"digest\":\"%s\"}", strrchr(dir, '/') + 1);
     if (store_event(x->d->store, "data.prepared", x->task->name, data, NULL, err) < 0) return -1;
     return store_commit(&tx, err);
+}
+
+/* Whether the run still has its output; one that lost it is void, and the caller
+ * looks again. */
+static int check_output(struct execution *x, struct run_row *row, bool *there, struct error *err) {
+    _cleanup_free_ char *run = daemon_run_dir(x->d, row->id, err);
+    _cleanup_free_ char *out = run ? path_join(run, "stdout") : NULL;
+    if (!out) return error_sys(err, ENOMEM, "data");
+    *there = access(out, F_OK) == 0;
+    return *there ? 0 : run_discard(x, row, "its text is gone", err);
 }
 
 static enum run_end make_data(struct execution *x, const char *dir, struct judged *j,
@@ -126,6 +137,9 @@ static enum run_end make_data(struct execution *x, const char *dir, struct judge
         judged_set(j, "invalid-environment", why);
         return RUN_END_DONE;
     }
+    bool there = false;
+    if (check_output(x, &row, &there, err) < 0) return RUN_END_FAILED;
+    if (!there) return RUN_END_DONE;
     _cleanup_error_ struct error bad = {0};
     if (take_text(x, &row, dir, &bad) < 0) {
         if (bad.kind != ERROR_INVALID) {
@@ -147,7 +161,7 @@ enum run_end phase_data(struct execution *x, struct judged *j, struct error *err
         judged_set(j, "invalid-environment", error_text(&missing));
         return RUN_END_DONE;
     }
-    if (access(dir, F_OK) < 0) {
+    while (access(dir, F_OK) < 0) {
         enum run_end end = make_data(x, dir, j, err);
         if (end != RUN_END_DONE || j->outcome) return end;
     }

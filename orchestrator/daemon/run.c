@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "orchestrator/daemon/id.h"
 #include "orchestrator/daemon/job.h"
+#include "orchestrator/daemon/store_version.h"
 #include "orchestrator/judge/blocks.h"
 #include "orchestrator/paths/paths.h"
 
@@ -119,7 +120,7 @@ static int settle(struct execution *x, const struct run_plan *plan, const char *
 static enum run_end await_end(struct execution *x, struct process *p) {
     bool told = false;
     for (;;) {
-        if (!told && job_cancelled(x->lane)) {
+        if (!told && job_over(x->lane)) {
             process_signal(p, SIGTERM);
             told = true;
         }
@@ -179,6 +180,48 @@ static int start(struct execution *x, const struct run_plan *plan, const char *d
     return 0;
 }
 
+/* Whether nobody asks for this run any more. */
+static bool is_orphan(struct store *s, const struct run_row *row) {
+    _cleanup_version_ struct version_row v = {0};
+    _cleanup_measurement_ struct measurement_row m = {0};
+    if (row->owner.measurement)
+        return measurement_get(s, row->owner.measurement, &m, NULL) == 0 && measurement_is_over(&m);
+    return version_get(s, row->owner.version, &v, NULL) == 0 && version_is_over(&v);
+}
+
+void run_files(const char *phase, const char **pidfile, const char **result) {
+    bool exam = strcmp(phase, "examine") == 0;
+    *pidfile = exam ? "examiner.json" : "launcher.json";
+    *result = exam ? "exam.json" : "result.json";
+}
+
+static int end_orphan(struct lane *l, struct run_row *row, struct error *err) {
+    struct execution x = {.lane = l, .d = l->daemon};
+    const char *pidfile, *result;
+    _cleanup_process_ struct process p = PROCESS_NONE;
+    _cleanup_free_ char *dir = daemon_run_dir(l->daemon, row->id, err);
+    if (!dir) return -1;
+    run_files(row->phase, &pidfile, &result);
+    /* The job that await_end() finds to be over. */
+    l->job = row->owner.measurement
+                 ? (struct queue_job){.kind = QUEUE_MEASUREMENT, .id = row->owner.measurement}
+                 : (struct queue_job){.kind = QUEUE_VERSION, .id = row->owner.version};
+    if (run_find(dir, pidfile, result, row, &p) == RUN_FOUND_ALIVE &&
+        await_end(&x, &p) != RUN_END_DONE)
+        return 0; /* the daemon stops; the next one looks again */
+    return run_discard(&x, row, "what it was for is over", err);
+}
+
+int run_end_orphans(struct lane *l, struct error *err) {
+    struct run_row *rows = NULL;
+    size_t count = 0;
+    int rc = run_running(l->daemon->store, &rows, &count, err);
+    for (size_t i = 0; i < count && rc == 0 && !lane_stopping(l); i++)
+        if (is_orphan(l->daemon->store, &rows[i])) rc = end_orphan(l, &rows[i], err);
+    runs_free(rows, count);
+    return rc;
+}
+
 /* A new run, up to its end. */
 static enum run_end begin(struct execution *x, const struct run_plan *plan, int64_t attempt,
                           struct run_row *row, struct error *err) {
@@ -215,12 +258,12 @@ enum run_end run_execute(struct execution *x, const struct run_plan *plan, struc
         bool found;
         int64_t voids;
         if (lane_stopping(x->lane)) return RUN_END_STOPPED;
-        if (job_cancelled(x->lane)) return RUN_END_CANCELLED;
-        _cleanup_free_ char *why = out->reason ? strdup(out->reason) : NULL;
+        if (job_over(x->lane)) return RUN_END_CANCELLED;
         run_clear(out);
         if (run_latest(x->d->store, &x->owner, plan->phase, out, &found, &voids, err) < 0)
             return RUN_END_FAILED;
         if (found && out->state == RUN_DONE) return RUN_END_DONE;
+        _cleanup_free_ char *why = found ? NULL : steal_ptr(&out->reason);
         if (!found && voids >= RUN_ATTEMPTS) {
             out->reason = str_printf("%s was void %" PRId64 " times%s%s", plan->phase, voids,
                                      why ? ": " : "", why ? why : "");

@@ -62,6 +62,13 @@ enum run_found { RUN_FOUND_ALIVE, RUN_FOUND_RESULT, RUN_FOUND_NOTHING };
 enum run_found run_find(const char *dir, const char *pidfile, const char *result,
                         const struct run_row *row, struct process *out);
 
+/* The names of the two files by the run's phase. */
+void run_files(const char *phase, const char **pidfile, const char **result);
+
+/* Ends the runs whose job was over before they were: cancelled just before the
+ * last daemon was killed, say. Before anything is timed on this lane. */
+int run_end_orphans(struct lane *l, struct error *err);
+
 void execution_clear(struct execution *x);
 #define _cleanup_execution_ __attribute__((cleanup(execution_clear)))
 

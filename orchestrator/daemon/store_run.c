@@ -103,11 +103,27 @@ int run_latest(struct store *s, const struct run_owner *o, const char *phase, st
     int rc;
     while ((rc = query_step(&q)) > 0) {
         if (state_of(query_text(&q, 7)) == RUN_VOID) {
-            (*voids)++;
+            if ((*voids)++ == 0 && !*found) out->reason = query_string(&q, 15);
         } else if (!*found) {
+            run_clear(out);
             read_run(&q, out);
             *found = true;
         }
+    }
+    return rc;
+}
+
+int run_running(struct store *s, struct run_row **out, size_t *count, struct error *err) {
+    _cleanup_query_ struct query q;
+    if (query_start(&q, s, err,
+                    "SELECT " RUN_COLUMNS " FROM runs WHERE state='running' ORDER BY id", "") < 0)
+        return -1;
+    int rc;
+    while ((rc = query_step(&q)) > 0) {
+        struct run_row *grown = reallocarray(*out, *count + 1, sizeof *grown);
+        if (!grown) return error_sys(err, ENOMEM, "runs");
+        *out = grown;
+        read_run(&q, &grown[(*count)++]);
     }
     return rc;
 }

@@ -46,9 +46,12 @@ int run_set_process(struct store *s, int64_t id, int64_t pid, int64_t start_tick
 int run_end(struct store *s, const struct run_row *row, struct error *err);
 int run_get(struct store *s, int64_t id, struct run_row *out, struct error *err);
 /* The newest run of this owner and phase that is not void; *found says whether
- * there is one. *voids counts the void ones. */
+ * there is one. *voids counts the void ones; when there are only such, the
+ * newest one's reason is in out->reason, and nothing else. */
 int run_latest(struct store *s, const struct run_owner *owner, const char *phase,
                struct run_row *out, bool *found, int64_t *voids, struct error *err);
+/* All that are running, as far as the rows know. */
+int run_running(struct store *s, struct run_row **out, size_t *count, struct error *err);
 /* Newest first; of one version unless that is 0; ids below `before` unless 0. */
 int run_list(struct store *s, int64_t version, int64_t before, int64_t limit, struct run_row **out,
              size_t *count, struct error *err);

@@ -129,21 +129,26 @@ static void read_version(const struct query *q, struct version_row *r) {
 }
 
 int version_add(struct store *s, struct version_row *row, struct error *err) {
+    bool root = row->parent == 0;
     row->created_ns = clock_real_ns();
-    row->state = VERSION_QUEUED;
+    row->ended_ns = root ? row->created_ns : 0;
+    row->state = root ? VERSION_DONE : VERSION_QUEUED;
+    const char *outcome = root ? "record" : NULL;
     if (store_sql(s, err,
                   "INSERT INTO versions(experiment, parent, depth, hypothesis, snapshot, state,"
-                  " ticket, created_ns) VALUES(?,?,?,?,?,'queued',"
-                  " 1 + (SELECT coalesce(max(seq), 0) FROM events), ?)",
-                  "ioissi", row->experiment, row->parent, row->depth, row->hypothesis,
-                  row->snapshot, row->created_ns) < 0)
+                  " outcome, ticket, created_ns, ended_ns) VALUES(?,?,?,?,?,?,?,"
+                  " 1 + (SELECT coalesce(max(seq), 0) FROM events), ?, ?)",
+                  "ioissssio", row->experiment, row->parent, row->depth, row->hypothesis,
+                  row->snapshot, version_state_names[row->state], outcome, row->created_ns,
+                  row->ended_ns) < 0)
         return -1;
     row->id = store_last_id(s);
     char experiment[ID_MAX], parent[ID_MAX];
     id_format(ID_EXPERIMENT, row->experiment, experiment);
     id_format(ID_VERSION, row->parent, parent);
     return store_notify(s, err, "version.created", ID_VERSION, row->id, "experiment", experiment,
-                        "parent", row->parent ? parent : NULL, "snapshot", row->snapshot, NULL);
+                        "parent", row->parent ? parent : NULL, "snapshot", row->snapshot, "outcome",
+                        outcome, NULL);
 }
 
 int version_get(struct store *s, int64_t id, struct version_row *out, struct error *err) {

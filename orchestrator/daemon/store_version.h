@@ -60,7 +60,8 @@ void experiment_clear(struct experiment_row *row);
 void experiments_free(struct experiment_row *rows, size_t count);
 #define _cleanup_experiment_ __attribute__((cleanup(experiment_clear)))
 
-/* Fills in id, ticket and times. */
+/* Fills in id, state, ticket and times. A root is a record, which is known: it is
+ * done with the outcome "record" from the start, and nothing of it is run. */
 int version_add(struct store *s, struct version_row *row, struct error *err);
 int version_get(struct store *s, int64_t id, struct version_row *out, struct error *err);
 int version_list(struct store *s, int64_t experiment, struct version_row **out, size_t *count,

@@ -65,7 +65,8 @@ void view_run(struct json_writer *w, const struct run_row *r) {
     json_put_string(w, "phase", r->phase);
     json_put_string(w, "purpose", r->purpose);
     json_put_string(w, "state", run_state_names[r->state]);
-    json_put_string(w, "seed", r->seed);
+    /* A seed is a secret until its run is over. */
+    json_put_string(w, "seed", r->state == RUN_RUNNING ? NULL : r->seed);
     json_put_string(w, "ended", r->ended);
     if (r->wall_ns) json_put_int(w, "wall_ns", r->wall_ns);
     else json_put_null(w, "wall_ns");

@@ -65,6 +65,13 @@ until_is() {
 }
 over() { until_is "${2:-60}" "/v1/versions/$1" 'if .state == "done" or .state == "cancelled" then "over" else .state end' over; }
 
+# "GET /v1/…" of each route in api.md's table, with names for what is in braces.
+documented() {
+    grep -oE '^\| `(GET|POST) /v1/.*` \|' docs/reference/api.md | cut -d'|' -f2 | grep -oE '(GET|POST) [^`?]+|`/v1[^`?]+' |
+        awk '/^`/ { print method, substr($0, 2); next } { method = $1; print }' |
+        sed -E 's#\{experiments,versions,runs,measurements\}#runs#; s#\{step\}#1#; s#\{level\}#0#; s#\{[a-z]+\}#x#g'
+}
+
 # ---- manners ----
 
 if start; then ok "the daemon starts and answers"; else
@@ -79,6 +86,15 @@ is "the tasks of the catalogue" "toy 1" "$(get /v1/tasks | jq -r '.tasks[] | sel
 is "a task" "20000 true" "$(get /v1/tasks/toy | jq -r '"\(.phases.train.limits.cpu_ms) \(.statement | length > 20)"')"
 has "hint 0 is the diff" '^\+sleep' "$(get /v1/tasks/toy/hints/1/0 | jq -r .text)"
 has "hint 2 is a text" 'Wait less' "$(get /v1/tasks/toy/hints/1/2 | jq -r .text)"
+has "the documented routes are all there" '^GET|POST' "$(documented)"
+while read -r method path; do
+    # The router's own 404 speaks of routes, a handler's of things.
+    if curl -s --max-time 60 --unix-socket "$sock" -X "$method" "http://d$path" | grep -qE 'no such route|this route takes'; then
+        not_ok "documented: $method $path"
+    else
+        ok "documented: $method $path"
+    fi
+done < <(documented | grep -v shutdown)
 has "the machine's report" '^(root|subid|plain|none)$' "$(get /v1/machine | jq -r .privilege)"
 
 problem() { # NAME STATUS PATTERN CURL-ARGS...
@@ -143,22 +159,26 @@ problem "a search text that is not there" 400 'edits\[0\].*train\.sh' "${json[@]
 problem "a parent that is not there" 400 'parent' "${json[@]}" -d '{"parent": "v9", "hypothesis": "x", "edits": []}' $v
 is "none of these made a version" 1 "$(get /v1/experiments/e1 | jq '.versions | length')"
 
-is "record 1 gets through" over "$(over v1)"
-is "… and is valid" "valid 1" "$(get /v1/versions/v1 | jq -r '"\(.outcome) \(.metric)"')"
+is "record i is known: nothing of it is run" "done record 0 true" \
+    "$(jq -r '.versions[0] | "\(.state) \(.outcome)"' <<<"$root") $(get /v1/versions/v1 | jq -r '"\(.runs | length) \(.finished != null)"')"
+is "… and it cannot be cancelled" 409 "$(status "${json[@]}" -d '{}' http://d/v1/versions/v1/cancel)"
+
+is "versions come next" v2 "$(post /v1/experiments/e1/versions '{"parent": "v1", "hypothesis": "record 2", "base": "next-record", "edits": []}' | jq -r .id)"
+is "record 2 gets through" over "$(over v2)"
+is "… and is valid" "valid 1" "$(get /v1/versions/v2 | jq -r '"\(.outcome) \(.metric)"')"
 if [ $failures -gt 0 ]; then # nothing of what follows can work
-    get /v1/versions/v1 | jq . | sed 's/^/# /'
+    get /v1/versions/v2 | jq . | sed 's/^/# /'
     exit 1
 fi
-is "its phases, each a run" "data build train examine" "$(get /v1/versions/v1 | jq -r '[.runs[].phase] | join(" ")')"
-train=$(get /v1/versions/v1 | jq -r '.runs[] | select(.phase == "train") | .id')
+is "its phases, each a run" "data build train examine" "$(get /v1/versions/v2 | jq -r '[.runs[].phase] | join(" ")')"
+train=$(get /v1/versions/v2 | jq -r '.runs[] | select(.phase == "train") | .id')
 is "the run's result is the launcher's" "exit 0" "$(get "/v1/runs/$train" | jq -r '.result | "\(.ended) \(.exit_code)"')"
 is "the program saw the run's seed" "seed $(get "/v1/runs/$train" | jq -r .seed)" "$(get "/v1/runs/$train/output?stream=stdout")"
-data=$(get /v1/versions/v1 | jq -r '.runs[] | select(.phase == "data") | .id')
+data=$(get /v1/versions/v2 | jq -r '.runs[] | select(.phase == "data") | .id')
 is "the text that holds what is held out is not shown" 403 "$(status "http://d/v1/runs/$data/output")"
 is "… nor kept" 0 "$(find "$state/runs/$data" -name stdout | wc -l)"
 is "what is held out is ours alone" 600 "$(stat -c %a "$state"/data/*/held-out.bin)"
 
-is "versions come next" v2 "$(post /v1/experiments/e1/versions '{"parent": "v1", "hypothesis": "record 2", "base": "next-record", "edits": []}' | jq -r .id)"
 is "… one that does not build" v3 "$(post /v1/experiments/e1/versions "$(edit '{"op": "write", "path": "build.sh", "content": "echo no such luck >&2; exit 3"}')" | jq -r .id)"
 is "… one that crashes" v4 "$(post /v1/experiments/e1/versions "$(edit '{"op": "write", "path": "train.sh", "content": "echo lost >&2; exit 4"}')" | jq -r .id)"
 # shellcheck disable=SC2016 # for the shell inside
@@ -166,7 +186,6 @@ is "… one that miscounts" v5 "$(post /v1/experiments/e1/versions "$(edit '{"op
 is "… one that writes nothing" v6 "$(post /v1/experiments/e1/versions "$(edit '{"op": "write", "path": "train.sh", "content": "true"}')" | jq -r .id)"
 is "… one that sleeps" v7 "$(post /v1/experiments/e1/versions "$(edit '{"op": "write", "path": "train.sh", "content": "sleep 60"}')" | jq -r .id)"
 outcome() { over "$1" 90 >/dev/null && get "/v1/versions/$1" | jq -r '"\(.outcome) \(.reason // "")"'; }
-has "record 2 is valid" '^valid' "$(outcome v2)"
 has "a version that does not build" '^build-failed .*no such luck' "$(outcome v3)"
 has "one that crashes" '^crash .*lost' "$(outcome v4)"
 has "one that misses the target" '^invalid-loss .*99' "$(outcome v5)"
@@ -267,6 +286,38 @@ until_is 30 "/v1/runs/$run" .state void >/dev/null
 is "its run is void" void "$(get "/v1/runs/$run" | jq -r .state)"
 if kill -0 "$pid" 2>/dev/null; then not_ok "its launcher is gone"; else ok "its launcher is gone"; fi
 
+id=$(slow 50)
+timed_run "$id" >/dev/null
+run=$(get "/v1/versions/$id" | jq -r '.runs[] | select(.phase == "train") | .id')
+await_launcher "$run"
+pid=$(jq .pid "$state/runs/$run/launcher.json")
+is "the seed of a run is not told before its end" null "$(get "/v1/runs/$run" | jq -r .seed)"
+kill -STOP "$pid" # it will not hear the daemon in time
+post "/v1/versions/$id/cancel" '{}' >/dev/null
+{ kill -9 "$daemon" && wait "$daemon"; } 2>/dev/null
+kill -CONT "$pid"
+start
+until_is 40 "/v1/runs/$run" .state void >/dev/null
+is "a daemon killed while it cancelled ends the run when it is back" void "$(get "/v1/runs/$run" | jq -r .state)"
+if grep -qs '^State:.[^Z]' "/proc/$pid/status"; then not_ok "… its launcher too"; else ok "… its launcher too"; fi
+
+slow 3 >/dev/null # the lane is busy
+snapshot=$(post /v1/experiments/e1/versions "$(edit '{"op": "write", "path": "lost.sh", "content": "true"}')" >"$dir/lost" && jq -r .snapshot "$dir/lost")
+rm -f "$state/snapshots/$snapshot.tar.zst"
+has "what cannot be run here ends, and says why" '^invalid-environment .*snapshot' "$(outcome "$(jq -r .id "$dir/lost")")"
+
+# ---- tasks this machine cannot run ----
+
+mkdir "$dir/tasks"
+cp -r tests/integration/tasks/toy "$dir/tasks/needy"
+jq '.name = "needy" | .data.command[0] = "no-such-program" | .data.sha256 |= sub("^f6"; "f7") | .data.package = "no-such-package"' \
+    tests/integration/tasks/toy/task.json >"$dir/tasks/needy/task.json"
+problem "a task whose text cannot be made here is refused, with the package that helps" 501 'apt-get install no-such-package' \
+    "${json[@]}" -d "{\"task\": \"$dir/tasks/needy\", \"agent\": \"a\"}" $e
+jq '.name = "needy" | .image = "no-such-image"' tests/integration/tasks/toy/task.json >"$dir/tasks/needy/task.json"
+problem "a task whose image is not here is refused, by name" 404 'no-such-image' \
+    "${json[@]}" -d "{\"task\": \"$dir/tasks/needy\", \"agent\": \"a\"}" $e
+
 # ---- the rest ----
 
 is "an experiment can be finished" "done" "$(post /v1/experiments/e1/finish '{"status": "done"}' | jq -r .state)"
@@ -309,7 +360,8 @@ if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
     is "a full disk is told as such" 507 "$(status "${json[@]}" -d '{"task": "toy", "agent": "a"}' $e)"
     rm -f "$inside/filler" "$inside/filler2"
     is "… and harms nothing" "e1 v1" "$(post /v1/experiments '{"task": "toy", "agent": "a"}' | jq -r '"\(.id) \(.versions[0].id)"')"
-    has "… runs begin again" '^over$' "$(over v1)"
+    post /v1/experiments/e1/versions '{"parent": "v1", "hypothesis": "x"}' >/dev/null
+    has "… runs begin again" '^over$' "$(over v2)"
     kill "$daemon"
     wait "$daemon"
 else

@@ -67,15 +67,22 @@ static int64_t add_experiment(struct store *s) {
     return e.id;
 }
 
-static int64_t add_version(struct store *s, int64_t experiment, const char *snapshot) {
+static int64_t add_child(struct store *s, int64_t experiment, int64_t parent,
+                         const char *snapshot) {
     struct store_tx tx = {0};
     struct version_row v = {.experiment = experiment,
+                            .parent = parent,
                             .hypothesis = (char *)"try \"this\"",
                             .snapshot = (char *)snapshot};
     assert_int_equal(store_begin(&tx, s, NULL), 0);
     assert_int_equal(version_add(s, &v, NULL), 0);
     assert_int_equal(store_commit(&tx, NULL), 0);
     return v.id;
+}
+
+/* A version below a root of its own. */
+static int64_t add_version(struct store *s, int64_t experiment, const char *snapshot) {
+    return add_child(s, experiment, add_child(s, experiment, 0, "root"), snapshot);
 }
 
 static int64_t add_run(struct store *s, int64_t version, const char *phase) {
@@ -90,6 +97,7 @@ static int64_t add_run(struct store *s, int64_t version, const char *phase) {
 static void end_run(struct store *s, int64_t id, enum run_state how) {
     struct store_tx tx = {0};
     struct run_row r = {.id = id, .state = how, .phase = (char *)"train", .metric = NAN};
+    if (how == RUN_VOID) r.reason = (char *)"its launcher died";
     assert_int_equal(store_begin(&tx, s, NULL), 0);
     assert_int_equal(run_end(s, &r, NULL), 0);
     assert_int_equal(store_commit(&tx, NULL), 0);
@@ -163,6 +171,21 @@ static void rows_come_back_as_they_went_in(void **state) {
     assert_int_equal(err.kind, ERROR_NOT_FOUND);
 }
 
+static void a_root_is_a_record_and_done(void **state) {
+    struct fixture *f = *state;
+    int64_t root = add_child(f->s, add_experiment(f->s), 0, "abc");
+    _cleanup_version_ struct version_row got = {0};
+    assert_int_equal(version_get(f->s, root, &got, NULL), 0);
+    assert_int_equal(got.state, VERSION_DONE);
+    assert_string_equal(got.outcome, "record");
+    assert_int_equal(got.ended_ns, got.created_ns);
+    struct queue_job *jobs = NULL;
+    size_t count = 0;
+    assert_int_equal(queue_load(f->s, &jobs, &count, NULL), 0);
+    assert_int_equal(count, 0);
+    free(jobs);
+}
+
 static void ids_are_never_used_again(void **state) {
     struct fixture *f = *state;
     int64_t first = add_experiment(f->s);
@@ -222,11 +245,19 @@ static void the_newest_run_that_counts_is_found(void **state) {
     assert_int_equal(run_latest(f->s, &owner, "train", &none, &found, &voids, NULL), 0);
     assert_false(found);
     assert_int_equal(voids, 1);
+    assert_string_equal(none.reason, "its launcher died");
     int64_t second = add_run(f->s, v, "train");
     assert_int_equal(run_latest(f->s, &owner, "train", &running, &found, &voids, NULL), 0);
     assert_true(found);
     assert_int_equal(running.id, second);
     assert_int_equal(running.state, RUN_RUNNING);
+    assert_null(running.reason);
+    struct run_row *rows = NULL;
+    size_t count = 0;
+    assert_int_equal(run_running(f->s, &rows, &count, NULL), 0);
+    assert_int_equal(count, 1);
+    assert_int_equal(rows[0].id, second);
+    runs_free(rows, count);
     end_run(f->s, second, RUN_DONE);
     assert_int_equal(run_latest(f->s, &owner, "train", &done, &found, &voids, NULL), 0);
     assert_int_equal(done.state, RUN_DONE);
@@ -364,7 +395,7 @@ static void a_full_disk_changes_nothing(void **state) {
     assert_int_equal(version_list(f->s, 1, &rows, &count, NULL), 0);
     assert_int_equal(count, acknowledged);
     versions_free(rows, count);
-    add_version(f->s, 1, "again"); /* and it goes on */
+    add_child(f->s, 1, 0, "again"); /* and it goes on */
 }
 
 /* Killed at a random moment, again and again: each version that was acknowledged
@@ -383,7 +414,7 @@ static void kill_9_loses_nothing(void **state) {
             struct store *s;
             if (store_open_file(f->db, &s, NULL) < 0) _exit(2);
             for (;;) {
-                add_version(s, e, "x");
+                add_child(s, e, 0, "x");
                 if (write(report[1], "+", 1) != 1) _exit(1);
             }
         }
@@ -441,6 +472,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(refuses_a_newer_schema, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_what_is_no_database, setup, teardown),
         cmocka_unit_test_setup_teardown(rows_come_back_as_they_went_in, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_root_is_a_record_and_done, setup, teardown),
         cmocka_unit_test_setup_teardown(ids_are_never_used_again, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_not_committed_is_undone, setup, teardown),
         cmocka_unit_test_setup_teardown(a_version_that_is_over_stays_over, setup, teardown),
