@@ -139,7 +139,7 @@ void json_get_strv(struct json_reader *r, const char *key, enum json_need need, 
     }
     for (size_t i = 0; !r->failed && i < a->count; i++) {
         const char *text = NULL;
-        if (json_as_string(a->items[i], &text, r->err) < 0) r->failed = true;
+        if (json_as_string(a->items[i], &text, r->err) < 0 || !text) r->failed = true;
         else if (!(list[i] = strdup(text))) r->failed = error_sys(r->err, ENOMEM, "%s", key);
     }
     if (r->failed) strv_free(list);
