@@ -211,7 +211,8 @@ static int clone_init(struct launch *l, struct error *err) {
 
 static int start(struct launch *l, struct error *err) {
     struct run *r = &l->run;
-    if (load_policy(l, err) < 0 || take_host(l, err) < 0 || take_signals(r, err) < 0 ||
+    /* Signals first: told to stop from now on, we still give everything back. */
+    if (take_signals(r, err) < 0 || load_policy(l, err) < 0 || take_host(l, err) < 0 ||
         prepare_stdio(l, err) < 0 || prepare_fence(l, err) < 0 || clone_init(l, err) < 0 ||
         setup_await(r, err) < 0)
         return -1;

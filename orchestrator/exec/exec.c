@@ -39,9 +39,12 @@ static void print_help(void) {
 /* The launcher is told to stop by us, so that it can end and report the run;
  * we go on waiting for it. */
 static volatile sig_atomic_t launcher_pid;
+static volatile sig_atomic_t came_early; /* before there was a launcher */
 
 static void forward(int signum) {
-    if (launcher_pid > 0) kill((pid_t)launcher_pid, signum == SIGINT ? SIGTERM : signum);
+    int passed = signum == SIGHUP ? SIGHUP : SIGTERM;
+    if (launcher_pid > 0) kill((pid_t)launcher_pid, passed);
+    else came_early = passed;
 }
 
 static void forward_signals(void) {
@@ -49,6 +52,7 @@ static void forward_signals(void) {
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
+    sigaction(SIGQUIT, &action, NULL);
 }
 
 static int run_launcher(const char *spec_path, const char *dir, struct error *err) {
@@ -61,11 +65,12 @@ static int run_launcher(const char *spec_path, const char *dir, struct error *er
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
     pid_t pid = 0;
+    forward_signals();
     int failed = posix_spawn(&pid, program, NULL, &attributes, (char *const *)argv, environ);
     posix_spawnattr_destroy(&attributes);
     if (failed) return error_sys(err, failed, "start %s", program);
     launcher_pid = pid;
-    forward_signals();
+    if (came_early) kill(pid, (int)came_early);
     int status = 0;
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR) return error_sys(err, errno, "wait for the launcher");

@@ -98,6 +98,15 @@ wait $launcher
 is "SIGTERM to the launcher cancels" "cancelled" "$(field .ended)"
 is "… and leaves nothing" "" "$(leftovers)"
 
+# Through paddock exec, with a signal that would end it and leave the launcher.
+"$bin/paddock" exec --policy "$policy_dir/train.json" -- sh -c "sleep 30; echo quit-$$" 2>/dev/null &
+launcher=$!
+sleep 0.7
+kill -QUIT $launcher
+wait $launcher
+is "SIGQUIT to paddock exec cancels the run" "143" "$?"
+is "… and leaves no launcher" "" "$(pgrep -f "echo quit-$$")"
+
 # SIGKILL to the launcher: the program dies with it, the next launcher sweeps.
 prepare "$(jq -cn --arg m "marker-$$" '["sh", "-c", "trap \"\" TERM; setsid sleep 301 & sleep 302", $m]')"
 "$bin/paddock-sandbox" run "$run/spec.json" --dir "$run" 2>/dev/null &

@@ -65,6 +65,14 @@ static void an_id_is_registered_once(void **state) {
     live_release(enlist("run-1"));
 }
 
+static void an_entry_that_is_left_is_swept(void **state) {
+    (void)state;
+    live_leave(enlist("run-left"));
+    assert_true(entry_exists("run-left"));
+    assert_int_equal(live_sweep(NULL), 1);
+    assert_false(entry_exists("run-left"));
+}
+
 static void names_are_checked(void **state) {
     (void)state;
     static const char *const bad[] = {"", "../x", "a/b", ".x", "ids", "A", "x\n"};
@@ -325,6 +333,7 @@ int main(void) {
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     const struct CMUnitTest tests[] = {
         TEST(an_id_is_registered_once),
+        TEST(an_entry_that_is_left_is_swept),
         TEST(names_are_checked),
         TEST(the_live_are_listed_and_not_swept),
         TEST(id_ranges_do_not_overlap),
