@@ -104,11 +104,21 @@ int api_run_output(struct daemon *d, struct request *q, struct response *p, stru
     return read_output(path, offset, &p->body, err);
 }
 
+/* Who could have the slow runs of a measurement made anew would choose its
+ * numbers. */
+static int refuse_measured(const struct run_row *r, struct error *err) {
+    if (!r->owner.measurement) return 0;
+    return error_set(err, ERROR_DENIED,
+                     "run r%" PRId64 " is one of measurement m%" PRId64
+                     ", which can only be cancelled as a whole",
+                     r->id, r->owner.measurement);
+}
+
 /* Stops the launcher: the run is void and, unless its job is cancelled too,
  * made anew. */
 int api_run_cancel(struct daemon *d, struct request *q, struct response *p, struct error *err) {
     _cleanup_run_ struct run_row r = {0};
-    if (find(d, q, &r, err) < 0) return -1;
+    if (find(d, q, &r, err) < 0 || refuse_measured(&r, err) < 0) return -1;
     _cleanup_free_ char *dir = daemon_run_dir(d, r.id, err);
     if (!dir) return -1;
     _cleanup_process_ struct process process = PROCESS_NONE;

@@ -158,6 +158,12 @@ void lanes_stop(struct daemon *d) {
     atomic_store(&all->stopping, true);
     lanes_wake(d);
     if (all->started) pthread_join(all->thread, NULL);
+    all->started = false;
+}
+
+void lanes_free(struct daemon *d) {
+    struct lanes *all = d->lanes;
+    if (!all) return;
     if (all->lane.wake_fd >= 0) close(all->lane.wake_fd);
     free(all->lane.cpus);
     pthread_mutex_destroy(&all->mutex);

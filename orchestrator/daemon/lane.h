@@ -27,6 +27,8 @@ enum lane_step {
 int lanes_start(struct daemon *d, struct error *err);
 /* Ends the threads; launchers that run go on. */
 void lanes_stop(struct daemon *d);
+/* After the last request: until then one may still wake a lane. */
+void lanes_free(struct daemon *d);
 /* There may be new work. */
 void lanes_wake(struct daemon *d);
 /* Whether a lane works, or something waits for one. */

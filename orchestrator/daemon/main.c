@@ -169,6 +169,7 @@ static int serve(struct daemon *d, const struct options *o, int signals, struct 
     if (listener < 0) return -1;
     if (lanes_start(d, err) < 0 || http_start(listener, api_routes, d, &http, err) < 0) {
         lanes_stop(d);
+        lanes_free(d);
         return -1;
     }
     log_info("serves %s, state %s", d->socket, d->state);
@@ -179,6 +180,7 @@ static int serve(struct daemon *d, const struct options *o, int signals, struct 
     store_wake_waiters(d->store);
     lanes_stop(d);
     http_stop(http);
+    lanes_free(d);
     return 0;
 }
 

@@ -138,6 +138,15 @@ static int judge_fence(const struct judge *j, bool *done) {
     return 0;
 }
 
+/* What is built must be whole: half of a tree would be another version. */
+static int judge_tree(const struct judge *j) {
+    const struct result *r = j->facts->result;
+    for (size_t i = 0; i < r->collected_count; i++)
+        if (r->collected[i].truncated)
+            return give(j, OUTCOME_LIMIT, "the built workspace was more than could be kept");
+    return 0;
+}
+
 static bool failed_by_itself(const struct result *r) {
     return r->ended == ENDED_SIGNAL || (r->ended == ENDED_EXIT && r->exit_code != 0);
 }
@@ -209,5 +218,5 @@ int verdict_judge(const struct verdict_facts *facts, struct verdict *out, struct
     if (facts->phase == PHASE_EXAMINE) return judge_exam(&j);
     if (r->ended == ENDED_CANCELLED) return give(&j, OUTCOME_CANCELLED, "cancelled");
     if (failed_by_itself(r)) return give_failure(&j);
-    return facts->phase == PHASE_TRAIN ? judge_artifact(&j) : 0;
+    return facts->phase == PHASE_TRAIN ? judge_artifact(&j) : judge_tree(&j);
 }

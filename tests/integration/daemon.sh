@@ -204,6 +204,9 @@ is "the snapshot is what its digest says" "$(get /v1/versions/v2 | jq -r .snapsh
 
 is "a measurement of others' versions is refused" 400 "$(status "${json[@]}" -d '{"versions": ["v2", "v2"]}' http://d/v1/measurements)"
 is "a measurement is made" "m1 4" "$(post /v1/measurements '{"versions": ["v2", "v5"], "blocks_min": 3, "blocks_max": 4}' | jq -r '"\(.id) \(.arms | length)"')"
+until_is 30 '/v1/runs?limit=1' '.runs[0] | "\(.phase) \(.state)"' "train running" >/dev/null
+problem "a run of a measurement cannot be thrown away" 403 'as a whole' "${json[@]}" -d '{}' \
+    "http://d/v1/runs/$(get '/v1/runs?limit=1' | jq -r '.runs[0].id')/cancel"
 for round in 1 2 3; do
     until_is 30 '/v1/runs?limit=1' '.runs[0] | "\(.phase) \(.state)"' "train running" >/dev/null
     { kill -9 "$daemon" && wait "$daemon"; } 2>/dev/null

@@ -156,6 +156,18 @@ static struct exam examined(enum outcome outcome, const char *end, const char *r
                          .metric = 2.3};
 }
 
+static void half_a_built_tree_is_none(void **state) {
+    (void)state;
+    const struct task task = make_task();
+    struct collected c = artifact;
+    struct result r = ended(ENDED_EXIT);
+    r.collected = &c;
+    struct verdict_facts f = {.task = &task, .phase = PHASE_BUILD, .result = &r};
+    expect(&f, OUTCOME_VALID, NULL);
+    c.truncated = true;
+    expect(&f, OUTCOME_LIMIT, "build: the built workspace was more than could be kept");
+}
+
 static void the_examiner_and_the_fence_agree_on_one_reason(void **state) {
     (void)state;
     const struct task task = make_task();
@@ -292,6 +304,7 @@ int main(void) {
         cmocka_unit_test(every_end_of_a_run_has_its_outcome),
         cmocka_unit_test(stderr_is_quoted_as_text),
         cmocka_unit_test(an_artifact_is_whole_or_none),
+        cmocka_unit_test(half_a_built_tree_is_none),
         cmocka_unit_test(the_examiner_and_the_fence_agree_on_one_reason),
         cmocka_unit_test(the_target_is_met_or_not),
         cmocka_unit_test(a_failing_examiner_is_not_the_candidates_fault),
