@@ -338,6 +338,14 @@ is "… ends the daemon with status 0" 0 $?
 wait "$poll"
 is "… and answers who waits" '[]' "$(jq -c .events "$dir/poll")"
 
+mkdir "$dir/no-policies"
+PADDOCK_POLICIES=$dir/no-policies start
+id=$(post /v1/experiments '{"task": "toy", "agent": "a"}' | jq -r '"\(.id) \(.versions[0].id)"')
+id=$(post "/v1/experiments/${id% *}/versions" "{\"parent\": \"${id#* }\", \"hypothesis\": \"x\"}" | jq -r .id)
+has "a failure that stays is not tried for ever" '^invalid-environment .*no-policies' "$(outcome "$id")"
+kill "$daemon"
+wait "$daemon"
+
 start --idle-exit 1
 wait "$daemon"
 is "an idle private daemon leaves by itself" 0 $?
