@@ -91,6 +91,36 @@ static void plan_etc(struct mount_plan *p) {
     add(p, MOUNT_TEXT, "/etc/resolv.conf", "");
 }
 
+/* "../share/paddock" from the folder of this program, in fresh memory. */
+static char *installed_beside(void) {
+    char exe[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    if (n <= 0) return NULL;
+    exe[n] = '\0';
+    char *slash = strrchr(exe, '/');
+    if (slash) *slash = '\0';
+    return str_printf("%s/../share/paddock", exe);
+}
+
+/* What Paddock itself has installed below /usr shows as empty: beside the
+ * policies lie the task packages, with the answers. */
+static void hide_installation(struct mount_plan *p) {
+    _cleanup_free_ char *beside = installed_beside();
+    const char *const places[] = {beside, "/usr/local/share/paddock", "/usr/share/paddock"};
+    _cleanup_free_ char *before = NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+        /* Where it really is: a mount point is reached through no link. */
+        char *real = places[i] ? realpath(places[i], NULL) : NULL;
+        if (!real || !str_starts(real, "/usr/") || str_eq(real, before)) {
+            free(real);
+            continue;
+        }
+        add(p, MOUNT_NOTHING, real, NULL);
+        free(before);
+        before = real;
+    }
+}
+
 static void plan_host_image(struct mount_plan *p) {
     static const char *const merged[] = {"/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"};
     add_bind(p, "/usr", "/usr", CONST);
@@ -196,6 +226,7 @@ int plan_make(const struct spec *spec, const struct policy *policy, struct mount
     else if (plan_folder_image(out, spec->image, err) < 0) return -1;
     if (plan_dev(out, policy, err) < 0) return -1;
     plan_proc(out);
+    if (strcmp(spec->image, "host") == 0) hide_installation(out);
     plan_writable(out, spec, policy);
     for (size_t i = 0; i < spec->mount_count; i++) {
         const struct spec_mount *m = &spec->mounts[i];

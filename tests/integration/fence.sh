@@ -79,6 +79,13 @@ for target in /proc/x /dev ../x /a/../b /; do
 done
 
 # ---- images ----
+if [ "$mode" = root ]; then
+    prepare "$(shell_argv 'ls /usr/local/share/paddock /usr/local/share')"
+    unshare -m --propagation private sh -c 'mount -t tmpfs none /usr/local && mkdir -p /usr/local/share/paddock/tasks && exec "$@"' \
+        sh "$bin/paddock-sandbox" run "$run/spec.json" --dir "$run"
+    is "what Paddock installed in /usr does not show" "/usr/local/share: paddock /usr/local/share/paddock:" \
+        "$(tr -s '\n' ' ' <"$run/stdout" | sed 's/ $//')"
+fi
 image=$work/image
 mkdir -p "$image/etc" "$image/opt/deep" && chmod -R 755 "$image"
 for d in usr bin lib lib64; do [ -e "/$d" ] && ln -s "/host/$d" "$image/$d"; done
