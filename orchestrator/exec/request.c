@@ -2,6 +2,8 @@
 
 #include "common/cleanup.h"
 #include "common/digest.h"
+#include "common/file.h"
+#include "images/store.h"
 #include "orchestrator/exec/quantity.h"
 #include "orchestrator/paths/paths.h"
 #include "policies/policy.h"
@@ -19,7 +21,8 @@ const struct arg exec_options[] = {
     {"disk", 0, ARG_TEXT, "SIZE", "size of the workspace (default 1G)", 0, 0},
     {"grace", 0, ARG_TEXT, "TIME", "between SIGTERM and SIGKILL at the wall limit", 0, 0},
     {"policy", 0, ARG_TEXT, "NAME|FILE", "what it may do (default train)", 0, 0},
-    {"image", 0, ARG_TEXT, "host|DIR", "what it runs on (default host: this machine's /usr)", 0, 0},
+    {"image", 0, ARG_TEXT, "host|NAME|DIR", "what it runs on (default host: this machine's /usr)",
+     0, 0},
     {"net", 0, ARG_TEXT, "none|loopback", "its own network (default none)", 0, 0},
     {"workspace", 'w', ARG_TEXT, "DIR", "copied to /work, where it starts", 0, 0},
     {"ro", 0, ARG_LIST, "SRC:DST", "mount a folder or file read-only; may be repeated", 0, 0},
@@ -148,6 +151,21 @@ static int make_requirements(const struct args *a, struct spec *spec, struct err
     return 0;
 }
 
+/* "host", a folder (with a slash in it), or the name or digest of an image. */
+static int find_image(const char *wish, char **out, struct error *err) {
+    if (!wish || strcmp(wish, "host") == 0) return copy_text(out, "host", err);
+    if (strchr(wish, '/')) {
+        *out = paths_absolute(wish, err);
+        return *out ? 0 : -1;
+    }
+    _cleanup_free_ char *state = paths_state(PATHS_PRIVATE, err);
+    _cleanup_free_ char *store = state ? path_join(state, "images") : NULL;
+    if (!store) return state ? error_sys(err, ENOMEM, "image") : -1;
+    _cleanup_image_ struct image image = {0};
+    if (image_resolve(store, wish, &image, err) < 0) return error_wrap(err, "--image");
+    return copy_text(out, image.location, err);
+}
+
 static int make_places(const struct args *a, struct spec *spec, struct error *err) {
     const char *policy = args_text(a, "policy");
     spec->policy = policy_find(policy ? policy : "train", err);
@@ -156,13 +174,7 @@ static int make_places(const struct args *a, struct spec *spec, struct error *er
     if (net && strcmp(net, "none") != 0 && strcmp(net, "loopback") != 0)
         return error_set(err, ERROR_INVALID, "--net %s: must be none or loopback", net);
     spec->network = str_eq(net, "loopback") ? NETWORK_LOOPBACK : NETWORK_NONE;
-    const char *image = args_text(a, "image");
-    if (image && strcmp(image, "host") != 0) {
-        spec->image = paths_absolute(image, err);
-        if (!spec->image) return -1;
-    } else if (copy_text(&spec->image, "host", err) < 0) {
-        return -1;
-    }
+    if (find_image(args_text(a, "image"), &spec->image, err) < 0) return -1;
     const char *workspace = args_text(a, "workspace");
     if (workspace && !(spec->workspace_source = paths_absolute(workspace, err))) return -1;
     const char *cpus = args_text(a, "cpus");
