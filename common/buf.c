@@ -131,6 +131,15 @@ size_t utf8_sequence(const unsigned char *p, size_t left) {
     return n;
 }
 
+/* Characters that reorder what a terminal shows (UAX #9): a reader would see
+ * another text than the bytes say. */
+static bool is_reordering(const unsigned char *p, size_t n) {
+    if (n == 2) return p[0] == 0xd8 && p[1] == 0x9c; /* U+061C */
+    if (n != 3 || p[0] != 0xe2) return false;
+    return (p[1] == 0x80 && (p[2] == 0x8e || p[2] == 0x8f || (p[2] >= 0xaa && p[2] <= 0xae))) ||
+           (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9);
+}
+
 char *str_printable(const char *bytes, size_t len) {
     struct buf out = {0};
     const unsigned char *p = (const unsigned char *)bytes;
@@ -138,7 +147,7 @@ char *str_printable(const char *bytes, size_t len) {
         size_t n = utf8_sequence(p + i, len - i);
         /* C1 controls (U+0080–U+009F) drive terminals as well as C0 does. */
         bool c1 = n == 2 && p[i] == 0xc2 && p[i + 1] < 0xa0;
-        if (n == 0 || c1 || (n == 1 && (p[i] < 0x20 || p[i] == 0x7f))) {
+        if (n == 0 || c1 || is_reordering(p + i, n) || (n == 1 && (p[i] < 0x20 || p[i] == 0x7f))) {
             buf_printf(&out, "\\x%02x", p[i]);
             i++;
         } else {

@@ -51,8 +51,8 @@ bool str_is_name(const char *s);
  * U+10FFFF). */
 size_t utf8_sequence(const unsigned char *p, size_t left);
 
-/* A copy of `bytes` fit for a terminal or a log: control bytes, invalid UTF-8
- * and DEL become \xNN. NULL when out of memory. */
+/* A copy of `bytes` fit for a terminal or a log: control bytes, invalid UTF-8,
+ * DEL and what reorders text (U+202E and its kin) become \xNN. NULL when out of memory. */
 char *str_printable(const char *bytes, size_t len);
 
 /* A NULL-terminated list of strings, as argv is. */

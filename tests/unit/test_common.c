@@ -45,7 +45,10 @@ static void hostile_text_is_made_printable(void **state) {
         {"\xff\xfe", "\\xff\\xfe"},
         {"\xc2\x9b"
          "31m",
-         "\\xc2\\x9b31m"},                   /* C1 control sequence introducer */
+         "\\xc2\\x9b31m"}, /* C1 control sequence introducer */
+        {"\xe2\x80\xae"
+         "x",
+         "\\xe2\\x80\\xaex"},                /* right-to-left override */
         {"\xed\xa0\x80", "\\xed\\xa0\\x80"}, /* a surrogate */
         {"\xf0\x9f\x90\x8e", "\xf0\x9f\x90\x8e"},
     };
