@@ -268,6 +268,12 @@ static void give_back(struct launch *l) {
     if (l->fence.page) munmap(l->fence.page, sizeof *l->fence.page);
 }
 
+/* Always -1. Init and payload are in the group while they build the fence. */
+static int explain_start(struct run *r, struct error *err) {
+    if (!r->cg || !cgroup_oom_seen(r->cg)) return -1;
+    return error_wrap(err, "limits.memory_bytes is too small to start anything");
+}
+
 static void fail(struct result *r, struct error *err) {
     r->ended = err->kind == ERROR_CANCELLED ? ENDED_CANCELLED : ENDED_SETUP_ERROR;
     if (r->ended == ENDED_CANCELLED && !r->signal) r->signal = SIGTERM;
@@ -284,7 +290,8 @@ int launch_run(const struct spec *spec, int dir_fd, struct result *result, struc
     result->steal_ns = result->pressure_cpu_ns = result->pressure_memory_ns = -1;
     result->pressure_io_ns = result->frequency_khz = -1;
     result->io_read_bytes = result->io_write_bytes = -1;
-    if (start(&l, &why) < 0 || supervise(&l.run, &why) < 0 || collect(&l, &why) < 0)
+    if ((start(&l, &why) < 0 && explain_start(&l.run, &why) < 0) || supervise(&l.run, &why) < 0 ||
+        collect(&l, &why) < 0)
         fail(result, &why);
     give_back(&l);
     result->t_done = clock_mono_ns();

@@ -124,6 +124,14 @@ is "… which leaves no result" "no" "$([ -e "$run/result.json" ] && echo yes ||
 "$bin/paddock-sandbox" sweep >/dev/null
 is "a sweep removes what it left" "" "$(leftovers)"
 
+# Too little for the fence itself: said so, where a group can tell.
+launch '["true"]' '.limits.memory_bytes = 4096'
+if [ "$mode" = root ]; then
+    is "memory too small to start is named" "setup-error true" \
+        "$(field '"\(.ended) \(.error | contains("limits.memory_bytes is too small"))"')"
+fi
+is "… and leaves nothing" "" "$(leftovers)"
+
 # What is required and not there is refused.
 launch '["true"]' '.require = ["memory", "seccomp", "cpu"]'
 is "an unset limit that is required is refused" "setup-error" "$(field .ended)"
