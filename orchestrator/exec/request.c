@@ -34,7 +34,8 @@ const struct arg exec_options[] = {
     {"collect", 'c', ARG_LIST, "PATH", "keep this file or folder of the workspace (see --out)", 0,
      0},
     {"out", 'o', ARG_TEXT, "DIR", "keep output, artifacts and result there", 0, 0},
-    {"json", 0, ARG_TEXT, "FILE", "write the result there; - for stdout", 0, 0},
+    {"json", 0, ARG_TEXT, "FILE", "write the result there; - for stdout, instead of the program's",
+     0, 0},
     {"require", 0, ARG_TEXT, "NAME,…", "refuse to run unless these are enforced in full", 0, 0},
     {NULL, 0, ARG_FLAG, NULL, NULL, 0, 0},
 };
@@ -203,8 +204,11 @@ int exec_request_make(const struct args *args, char *const *command, struct exec
         return -1;
     /* A terminal is never handed in: its ioctls reach the session it belongs to. */
     spec->stdin_mode = isatty(STDIN_FILENO) ? STDIO_NULL : STDIO_INHERIT;
-    spec->stdout_mode = spec->stderr_mode = STDIO_TEE;
     const char *json = args_text(args, "json"), *dir = args_text(args, "out");
+    /* With the result on stdout, the program's own stdout stays out of it: it
+     * could otherwise print a result of its choosing there. */
+    spec->stdout_mode = str_eq(json, "-") ? STDIO_FILE : STDIO_TEE;
+    spec->stderr_mode = STDIO_TEE;
     if (json && copy_text(&out->json, json, err) < 0) return -1;
     if (dir && !(out->out = paths_absolute(dir, err))) return -1;
     return 0;

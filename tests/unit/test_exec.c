@@ -89,12 +89,25 @@ static void nothing_is_inherited(void **state) {
     exec_request_clear(&r);
 }
 
+static void a_result_on_stdout_stands_alone(void **state) {
+    (void)state;
+    struct exec_request r = {0};
+    char *command[] = {"true", NULL};
+    assert_int_equal(make((char *[]){"--json", "-", NULL}, command, &r, NULL), 0);
+    assert_int_equal(r.spec.stdout_mode, STDIO_FILE);
+    exec_request_clear(&r);
+    assert_int_equal(make((char *[]){"--json", "r.json", NULL}, command, &r, NULL), 0);
+    assert_int_equal(r.spec.stdout_mode, STDIO_TEE);
+    exec_request_clear(&r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(durations),
         cmocka_unit_test(sizes),
         cmocka_unit_test(bad_options_are_named),
         cmocka_unit_test(nothing_is_inherited),
+        cmocka_unit_test(a_result_on_stdout_stands_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
