@@ -80,6 +80,10 @@ struct policy {
 
 /* Loads and validates. Errors name file, path in the document and reason. */
 int policy_load(const char *path, struct policy *out, struct error *err);
+/* For a launcher, which needs the filter and no rules: a policy whose very bytes
+ * were compiled at build time is not parsed again, so that it comes without its
+ * rules and description. Any other is loaded. */
+int policy_open(const char *path, struct policy *out, struct error *err);
 int policy_parse(const char *source, const char *text, size_t len, struct policy *out,
                  struct error *err);
 void policy_clear(struct policy *p);

@@ -14,6 +14,12 @@ struct policy_prebuilt {
     const char *filter_sha256; /* of the instructions */
     const struct sock_filter *insns;
     unsigned short count;
+    /* What a launcher needs of the policy itself (policy_open()). */
+    const char *name;
+    enum policy_action default_action;
+    int default_errno;
+    bool loopback, devpts, exec_workspace, exec_tmp;
+    const char *const *devices; /* NULL-terminated */
 };
 
 extern const struct policy_prebuilt policy_prebuilt_table[];

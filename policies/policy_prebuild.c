@@ -25,6 +25,15 @@ static void tables_clear(struct tables *t) {
     buf_free(&t->entries);
 }
 
+/* A C string: of a path, so that anything but plain characters is refused. */
+static int add_text(struct buf *out, const char *text, struct error *err) {
+    for (const char *c = text; *c; c++)
+        if (*c < ' ' || *c > '~' || *c == '"' || *c == '\\' || *c == '?')
+            return error_set(err, ERROR_INVALID, "device \"%s\": not a plain path", text);
+    buf_printf(out, "\"%s\", ", text);
+    return 0;
+}
+
 static int add(struct tables *t, const char *path, struct error *err) {
     _cleanup_policy_ struct policy p = {0};
     _cleanup_(policy_filter_clear) struct policy_filter f = {0};
@@ -36,8 +45,16 @@ static int add(struct tables *t, const char *path, struct error *err) {
         buf_printf(&t->insns, "    {0x%x, %u, %u, 0x%x},\n", (unsigned)f.insns[i].code,
                    (unsigned)f.insns[i].jt, (unsigned)f.insns[i].jf, (unsigned)f.insns[i].k);
     buf_puts(&t->insns, "};\n");
-    buf_printf(&t->entries, "    {\"%s\",\n     \"%s\", insns_%zu, %u},\n", p.sha256, f.sha256,
-               t->count, (unsigned)f.count);
+    buf_printf(&t->insns, "static const char *const devices_%zu[] = {", t->count);
+    for (size_t i = 0; p.devices && p.devices[i]; i++)
+        if (add_text(&t->insns, p.devices[i], err) < 0) return -1;
+    buf_puts(&t->insns, "NULL};\n");
+    buf_printf(&t->entries,
+               "    {\"%s\",\n     \"%s\",\n     insns_%zu, %u, \"%s\", %s, %d, %d, %d, %d, %d, "
+               "devices_%zu},\n",
+               p.sha256, f.sha256, t->count, (unsigned)f.count, p.name,
+               p.default_action == POLICY_KILL ? "POLICY_KILL" : "POLICY_ERRNO", p.default_errno,
+               p.loopback, p.devpts, p.exec_workspace, p.exec_tmp, t->count);
     t->count++;
     return 0;
 }

@@ -83,8 +83,17 @@ void cgroup_group_clear(struct cgroup_group *g) {
     *g = (struct cgroup_group){.fd = -1, .parent = -1};
 }
 
+static void pending_clear(struct cgroup *cg) {
+    if (!cg->pending) return;
+    cgroup_map_clear(&cg->pending->map);
+    free(cg->pending->cpus);
+    free(cg->pending);
+    cg->pending = NULL;
+}
+
 void cgroup_free(struct cgroup *cg) {
     if (!cg) return;
+    pending_clear(cg);
     for (size_t i = 0; i < cg->count; i++) cgroup_group_clear(&cg->groups[i]);
     for (int i = 0; i < CGROUP_CONTROLS; i++) free(cg->controls[i].detail);
     if (cg->oom_fd >= 0) close(cg->oom_fd);
@@ -267,12 +276,16 @@ static unsigned still_needed(const struct cgroup *cg, const struct cgroup_want *
     return needed;
 }
 
-static int create_groups(struct cgroup *cg, const struct cgroup_map *map,
-                         const struct cgroup_want *want, struct error *err) {
+static int create_unified(struct cgroup *cg, const struct cgroup_map *map,
+                          const struct cgroup_want *want, struct error *err) {
     const struct cgroup_hierarchy *unified = cgroup_map_unified(map);
     for (int c = 0; c < CGROUP_CONTROLS; c++) cgroup_control_off(cg, c, "no such controller");
     if (!want->cpus) cgroup_control_off(cg, CGROUP_CPUSET, "no list of cpus asked for");
-    if (unified && cgroup_v2_create(cg, unified, want, err) < 0) return -1;
+    return unified ? cgroup_v2_create(cg, unified, want, err) : 0;
+}
+
+static int create_others(struct cgroup *cg, const struct cgroup_map *map,
+                         const struct cgroup_want *want, struct error *err) {
     for (size_t i = 0; i < map->count; i++) {
         const struct cgroup_hierarchy *h = &map->items[i];
         unsigned needed = h->unified ? 0 : h->controllers & still_needed(cg, want);
@@ -281,18 +294,24 @@ static int create_groups(struct cgroup *cg, const struct cgroup_map *map,
     return 0;
 }
 
+static struct cgroup_want want_of(const struct cgroup_map *map, const char *delegated,
+                                  const struct spec_limits *limits, const char *cpus) {
+    static const struct spec_limits no_limits;
+    struct cgroup_want want = {
+        .limits = limits ? limits : &no_limits, .cpus = cpus, .delegated = delegated};
+    for (size_t i = 0; i < map->count; i++) want.elsewhere |= map->items[i].controllers;
+    return want;
+}
+
 int cgroup_create_on(const struct cgroup_map *map, const char *delegated, const char *id,
                      const struct spec_limits *limits, const char *cpus, struct cgroup **out,
                      struct error *err) {
-    static const struct spec_limits no_limits;
     *out = NULL;
     if (!str_is_name(id)) return error_set(err, ERROR_INVALID, "cgroup: not a name for a group");
     struct cgroup *cg = cgroup_new(id);
     if (!cg) return error_sys(err, ENOMEM, "cgroup %s", id);
-    struct cgroup_want want = {
-        .limits = limits ? limits : &no_limits, .cpus = cpus, .delegated = delegated};
-    for (size_t i = 0; i < map->count; i++) want.elsewhere |= map->items[i].controllers;
-    if (create_groups(cg, map, &want, err) < 0) {
+    struct cgroup_want want = want_of(map, delegated, limits, cpus);
+    if (create_unified(cg, map, &want, err) < 0 || create_others(cg, map, &want, err) < 0) {
         cgroup_destroy(cg, 100, NULL);
         return error_wrap(err, "cgroup %s", id);
     }
@@ -306,6 +325,40 @@ int cgroup_create(const char *id, const struct spec_limits *limits, const char *
     *out = NULL;
     if (cgroup_map_load(&map, err) < 0) return -1;
     return cgroup_create_on(&map, getenv("PADDOCK_CGROUP"), id, limits, cpus, out, err);
+}
+
+static int begin(struct cgroup *cg, const struct spec_limits *limits, const char *cpus,
+                 struct error *err) {
+    struct cgroup_pending *p = cg->pending = calloc(1, sizeof *p);
+    if (!p) return error_sys(err, ENOMEM, "pending groups");
+    if (limits) p->limits = *limits;
+    if (cpus && !(p->cpus = strdup(cpus))) return error_sys(err, ENOMEM, "pending groups");
+    if (cgroup_map_load(&p->map, err) < 0) return -1;
+    struct cgroup_want want = want_of(&p->map, getenv("PADDOCK_CGROUP"), &p->limits, p->cpus);
+    return create_unified(cg, &p->map, &want, err);
+}
+
+int cgroup_begin(const char *id, const struct spec_limits *limits, const char *cpus,
+                 struct cgroup **out, struct error *err) {
+    *out = NULL;
+    if (!str_is_name(id)) return error_set(err, ERROR_INVALID, "cgroup: not a name for a group");
+    struct cgroup *cg = cgroup_new(id);
+    if (!cg) return error_sys(err, ENOMEM, "cgroup %s", id);
+    if (begin(cg, limits, cpus, err) < 0) {
+        cgroup_destroy(cg, 100, NULL);
+        return error_wrap(err, "cgroup %s", id);
+    }
+    *out = cg;
+    return 0;
+}
+
+int cgroup_complete(struct cgroup *cg, struct error *err) {
+    const struct cgroup_pending *p = cg->pending;
+    if (!p) return 0;
+    struct cgroup_want want = want_of(&p->map, getenv("PADDOCK_CGROUP"), &p->limits, p->cpus);
+    int result = create_others(cg, &p->map, &want, err);
+    pending_clear(cg);
+    return result < 0 ? error_wrap(err, "cgroup %s", cg->id) : 0;
 }
 
 int cgroup_attach(struct cgroup *cg, pid_t pid, bool cloned_into, struct error *err) {

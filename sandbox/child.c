@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-enum { RELEASE_FD = 3 };
+enum { RELEASE_FD = 3, BUILT_FD = 4 };
 
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 
@@ -36,19 +36,35 @@ static int reset_signals(struct error *err) {
     return 0;
 }
 
-/* 0, 1 and 2 as the spec says, 3 the release socket until exec, nothing else. */
+/* 0, 1 and 2 as the spec says, 3 the release socket until exec, 4 the pipe that
+ * tells of the root until then, nothing else. */
 static int arrange_descriptors(struct fence *f, struct error *err) {
     for (int i = 0; i < 3; i++) {
         int r = f->stdio[i] == i ? fcntl(i, F_SETFD, 0) : dup2(f->stdio[i], i);
         if (r < 0) return error_sys(err, errno, "descriptor %d", i);
     }
-    int release = f->release[1];
-    int r = release == RELEASE_FD ? fcntl(release, F_SETFD, FD_CLOEXEC)
-                                  : dup3(release, RELEASE_FD, O_CLOEXEC);
-    if (r < 0) return error_sys(err, errno, "release socket");
+    /* Out of each other's way first. */
+    int release = fcntl(f->release[1], F_DUPFD_CLOEXEC, BUILT_FD + 1);
+    int built = fcntl(f->built[0], F_DUPFD_CLOEXEC, BUILT_FD + 1);
+    if (release < 0 || built < 0 || dup3(release, RELEASE_FD, O_CLOEXEC) < 0 ||
+        dup3(built, BUILT_FD, O_CLOEXEC) < 0)
+        return error_sys(err, errno, "release socket");
     f->release[1] = RELEASE_FD;
-    if (syscall(SYS_close_range, RELEASE_FD + 1, ~0U, 0) < 0)
+    if (syscall(SYS_close_range, BUILT_FD + 1, ~0U, 0) < 0)
         return error_sys(err, errno, "close_range");
+    return 0;
+}
+
+/* Nothing resolves a path before init has entered the new root and the old one
+ * is gone. */
+static int await_root(struct fence *f, struct error *err) {
+    char byte;
+    ssize_t n;
+    do n = read(BUILT_FD, &byte, 1);
+    while (n < 0 && errno == EINTR);
+    if (n == 0) _exit(1); /* init failed, and says so itself */
+    if (n < 0) return error_sys(err, errno, "wait for the root");
+    close(BUILT_FD);
     fence_note(f, FENCE_DESCRIPTORS, LAYER_ON, "nothing but 0, 1 and 2");
     return 0;
 }
@@ -88,7 +104,7 @@ static int dress(struct fence *f, struct error *err) {
     if (reset_signals(err) < 0) return -1;
     if (setsid() < 0) return error_sys(err, errno, "setsid");
     if (arrange_descriptors(f, err) < 0 || limits_apply(f, err) < 0 || drop_privilege(f, err) < 0 ||
-        enter_folder(f->spec->cwd, err) < 0 || landlock_apply(f, err) < 0)
+        await_root(f, err) < 0 || enter_folder(f->spec->cwd, err) < 0 || landlock_apply(f, err) < 0)
         return -1;
     return install_filter(f, err);
 }

@@ -62,7 +62,7 @@ struct fence_page { /* shared memory; trusted only until the program is released
 
 /* One byte each on the control socket (launcher ↔ init, SOCK_SEQPACKET)… */
 enum control_message {
-    CONTROL_MAPPED = 'm',    /* launcher: the id maps are written */
+    CONTROL_MAPPED = 'm',    /* launcher: id maps and groups stand; a struct control_mapped */
     CONTROL_TERMINATE = 't', /* launcher: SIGTERM to the program */
     CONTROL_KILL = 'k',      /* launcher: SIGKILL to the program */
     CONTROL_MOUNTS = 'w',    /* init: the mounts stand; carries descriptors */
@@ -81,6 +81,12 @@ enum release_message {
 struct release_answer {
     char message;
     int error;
+};
+
+/* With it come the descriptors of the groups' doors, cgroup_door.count of them. */
+struct control_mapped {
+    char message;
+    bool cgroup_own, own_proc, limit_nproc; /* of struct fence, known only now */
 };
 
 struct control_end {
@@ -102,11 +108,13 @@ struct fence {
     struct fence_page *page;
     int control[2];     /* [0] the launcher's end, [1] init's */
     int release[2];     /* [0] the launcher's end, [1] the payload's */
+    int built[2];       /* a pipe init → payload: a byte when the root is entered */
     int stdio[3];       /* what becomes 0, 1 and 2 of the program */
     bool stdio_ours[3]; /* a pipe of ours, to be owned by the payload */
-    bool own_proc;      /* hand out an unhidden procfs for the watchers */
-    bool limit_nproc;   /* no pids cgroup: RLIMIT_NPROC stands in */
-    bool cgroup_own;    /* the process is in a group of this run */
+    /* The rest, and `door`, init learns with CONTROL_MAPPED. */
+    bool own_proc;    /* hand out an unhidden procfs for the watchers */
+    bool limit_nproc; /* no pids cgroup: RLIMIT_NPROC stands in */
+    bool cgroup_own;  /* the process is in a group of this run */
 };
 
 /* Notes what a layer is (once; a later note replaces it). */

@@ -1,8 +1,9 @@
 /*
- * Pid 1 of the sandbox. First it builds the fence around itself: groups, ids,
- * namespaces, mounts. Then it forks the payload, gives up all but the right to
- * signal it, and reaps until the program ends, which ends everything: when pid 1
- * of a pid namespace exits, the kernel kills the rest.
+ * Pid 1 of the sandbox. First it builds the fence around itself: namespaces,
+ * groups, ids, mounts. It forks the payload before the mounts, so that both get
+ * ready at the same time, then gives up all but the right to signal it, and reaps
+ * until the program ends, which ends everything: when pid 1 of a pid namespace
+ * exits, the kernel kills the rest.
  *
  * It lives no longer than the launcher: PR_SET_PDEATHSIG, and the end of the
  * control socket.
@@ -47,15 +48,38 @@ static void say(struct fence *f, char message) {
     if (send(f->control[1], &message, 1, MSG_NOSIGNAL) < 0) _exit(1);
 }
 
+static void take_door(struct fence *f, struct msghdr *header) {
+    const struct cmsghdr *c = CMSG_FIRSTHDR(header);
+    if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) return;
+    size_t size = c->cmsg_len - CMSG_LEN(0);
+    f->door.count = size / sizeof *f->door.fds;
+    memcpy(f->door.fds, CMSG_DATA(c), size);
+}
+
 static int await_mapped(struct fence *f, struct error *err) {
-    char message = 0;
+    union {
+        char bytes[CMSG_SPACE(sizeof f->door.fds)];
+        struct cmsghdr align;
+    } space = {0};
+    struct control_mapped message = {0};
+    struct iovec data = {.iov_base = &message, .iov_len = sizeof message};
+    struct msghdr header = {.msg_iov = &data,
+                            .msg_iovlen = 1,
+                            .msg_control = space.bytes,
+                            .msg_controllen = sizeof space.bytes};
     ssize_t n;
-    do n = recv(f->control[1], &message, 1, 0);
+    do n = recvmsg(f->control[1], &header, MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);
     if (n == 0) _exit(1); /* the launcher is gone */
     if (n < 0) return error_sys(err, errno, "control socket");
-    if (message != CONTROL_MAPPED)
-        return error_set(err, ERROR_INTERNAL, "unexpected message %d", message);
+    if (n != sizeof message || message.message != CONTROL_MAPPED)
+        return error_set(err, ERROR_INTERNAL, "unexpected message %d", message.message);
+    if (header.msg_flags & MSG_CTRUNC)
+        return error_set(err, ERROR_LIMIT, "the groups' descriptors did not all arrive");
+    take_door(f, &header);
+    f->cgroup_own = message.cgroup_own;
+    f->own_proc = message.own_proc;
+    f->limit_nproc = message.limit_nproc;
     return 0;
 }
 
@@ -161,6 +185,9 @@ static int build(struct fence *f, struct error *err) {
     snprintf(score, sizeof score, "%d", OOM_SCORE);
     if (write_self("/proc/self/oom_score_adj", score) < 0)
         return error_sys(err, errno, "oom_score_adj");
+    /* The dearest of the namespaces: the launcher writes maps and makes groups
+     * while the kernel makes it. */
+    if (unshare(CLONE_NEWNET) < 0) return error_sys(err, errno, "new network namespace");
     if (await_mapped(f, err) < 0) return -1;
     if (enter_groups(f, err) < 0) return -1;
     enter_time(f);
@@ -173,12 +200,19 @@ static int build(struct fence *f, struct error *err) {
     if (user_mode && own_stdio(f, err) < 0) return -1;
     if (sethostname(f->spec->hostname, strlen(f->spec->hostname)) < 0)
         return error_sys(err, errno, "hostname");
-    if (enter_network(f, err) < 0) return -1;
+    enter_keyring(f);
+    return enter_network(f, err);
+}
+
+/* The root, while the payload, forked before, puts on what needs no root. */
+static int build_root(struct fence *f, struct error *err) {
     int handles[FENCE_HANDLES];
     if (mounts_build(&f->plan, handles, FENCE_HANDLES, f->own_proc ? HANDLE_PROC : -1, err) < 0)
         return -1;
+    /* A payload that failed before says so itself. */
+    if (write(f->built[1], "", 1) != 1 && errno != EPIPE)
+        return error_sys(err, errno, "tell the payload");
     send_handles(f, handles);
-    enter_keyring(f);
     return 0;
 }
 
@@ -261,10 +295,12 @@ _Noreturn void init_main(struct fence *f) {
         give_up(f, &err);
     }
     if (take_signals(&waiting, &err) < 0 || build(f, &err) < 0) give_up(f, &err);
-    pid_t payload = fork();
+    /* In "/", so that pivot_root(2) takes the payload along into the new root. */
+    pid_t payload = chdir("/") < 0 || pipe2(f->built, O_CLOEXEC) < 0 ? -1 : fork();
     if (payload == 0) child_main(f);
     if (payload < 0) error_sys(&err, errno, "fork the payload");
-    if (payload < 0 || shrink(f, &err) < 0) give_up(f, &err);
+    else close(f->built[0]);
+    if (payload < 0 || build_root(f, &err) < 0 || shrink(f, &err) < 0) give_up(f, &err);
     say(f, CONTROL_READY);
     supervise(f, payload, &waiting);
 }

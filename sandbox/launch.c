@@ -50,7 +50,7 @@ static void launch_init(struct launch *l, const struct spec *spec, int dir_fd,
     f->spec = spec;
     f->policy = &l->policy;
     f->filter = &l->filter;
-    for (int i = 0; i < 2; i++) f->control[i] = f->release[i] = -1;
+    for (int i = 0; i < 2; i++) f->control[i] = f->release[i] = f->built[i] = -1;
 }
 
 static void close_fd(int *fd) {
@@ -62,7 +62,7 @@ static void close_fd(int *fd) {
 
 static int load_policy(struct launch *l, struct error *err) {
     struct result *r = l->run.result;
-    if (policy_load(l->run.spec->policy, &l->policy, err) < 0 ||
+    if (policy_open(l->run.spec->policy, &l->policy, err) < 0 ||
         policy_filter(&l->policy, &l->filter, err) < 0)
         return -1;
     r->policy_sha256 = strdup(l->policy.sha256);
@@ -70,7 +70,7 @@ static int load_policy(struct launch *l, struct error *err) {
     return r->policy_sha256 && r->filter_sha256 ? 0 : error_sys(err, ENOMEM, "policy");
 }
 
-/* Who we are, our entry in the registry, ids and groups of this run. */
+/* Who we are, our entry in the registry, ids and the first group of this run. */
 static int take_host(struct launch *l, struct error *err) {
     const struct spec *spec = l->run.spec;
     struct identity *id = &l->fence.identity;
@@ -83,9 +83,23 @@ static int take_host(struct launch *l, struct error *err) {
     /* Our init counts as well, and is not the program's. */
     struct spec_limits limits = spec->limits;
     if (limits.pids) limits.pids++;
-    if (cgroup_create(spec->id, &limits, spec->cpus, &l->run.cg, err) < 0) return -1;
-    char *const *paths = cgroup_paths(l->run.cg);
-    l->fence.cgroup_own = paths && paths[0];
+    return cgroup_begin(spec->id, &limits, spec->cpus, &l->run.cg, err);
+}
+
+/* The other groups. Init does not need them before it has its network namespace,
+ * whose making takes the kernel as long as they take us: so both at once. */
+static int take_groups(struct launch *l, struct error *err) {
+    struct run *r = &l->run;
+    struct fence *f = &l->fence;
+    if (cgroup_complete(r->cg, err) < 0) return -1;
+    char *const *paths = cgroup_paths(r->cg);
+    f->cgroup_own = paths && paths[0];
+    bool groups =
+        cgroup_enforces(r->cg, CGROUP_MEMORY, NULL) && cgroup_enforces(r->cg, CGROUP_CPU, NULL);
+    f->limit_nproc = !cgroup_enforces(r->cg, CGROUP_PIDS, NULL);
+    f->own_proc = f->limit_nproc || !groups;
+    if (f->cgroup_own && cgroup_enter_open(r->cg, cgroup_clone_fd(r->cg) >= 0, &f->door, err) < 0)
+        return -1;
     return live_record_cgroups(l->live, paths, err);
 }
 
@@ -121,10 +135,6 @@ static int prepare_stdio(struct launch *l, struct error *err) {
 
 static int prepare_fence(struct launch *l, struct error *err) {
     struct fence *f = &l->fence;
-    struct cgroup *cg = l->run.cg;
-    bool groups = cgroup_enforces(cg, CGROUP_MEMORY, NULL) && cgroup_enforces(cg, CGROUP_CPU, NULL);
-    f->limit_nproc = !cgroup_enforces(cg, CGROUP_PIDS, NULL);
-    f->own_proc = f->limit_nproc || !groups;
     if (plan_make(l->run.spec, &l->policy, &f->plan, err) < 0) return -1;
     if (f->identity.privilege == PRIVILEGE_ROOT && mounts_open_sources(&f->plan, err) < 0)
         return -1;
@@ -159,8 +169,9 @@ static int take_signals(struct run *r, struct error *err) {
 
 /* ---- the clone ---- */
 
+/* The network namespace is not among them: init makes its own (init.c). */
 static const uint64_t own_namespaces =
-    CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
+    CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
 
 static int explain_clone(int errnum, struct error *err) {
     error_sys(err, errnum, "new namespaces");
@@ -179,11 +190,35 @@ static int open_userns(struct run *r, struct error *err) {
     return r->userns < 0 ? error_sys(err, errno, "%s", path) : 0;
 }
 
+static int send_mapped(struct fence *f, struct error *err) {
+    union {
+        char bytes[CMSG_SPACE(sizeof f->door.fds)];
+        struct cmsghdr align;
+    } space = {0};
+    struct control_mapped message = {.message = CONTROL_MAPPED,
+                                     .cgroup_own = f->cgroup_own,
+                                     .own_proc = f->own_proc,
+                                     .limit_nproc = f->limit_nproc};
+    struct iovec data = {.iov_base = &message, .iov_len = sizeof message};
+    struct msghdr header = {.msg_iov = &data, .msg_iovlen = 1};
+    size_t size = f->door.count * sizeof *f->door.fds;
+    if (size) {
+        header.msg_control = space.bytes;
+        header.msg_controllen = CMSG_SPACE(size);
+        struct cmsghdr *c = CMSG_FIRSTHDR(&header);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(size);
+        memcpy(CMSG_DATA(c), f->door.fds, size);
+    }
+    if (sendmsg(f->control[0], &header, MSG_NOSIGNAL) == sizeof message) return 0;
+    return fence_failure(f, err);
+}
+
 static int clone_init(struct launch *l, struct error *err) {
     struct run *r = &l->run;
     struct fence *f = &l->fence;
     int into = cgroup_clone_fd(r->cg);
-    if (f->cgroup_own && cgroup_enter_open(r->cg, into >= 0, &f->door, err) < 0) return -1;
     struct clone_args args = {
         .flags = own_namespaces | CLONE_PIDFD | (into >= 0 ? CLONE_INTO_CGROUP : 0),
         .pidfd = (uint64_t)(uintptr_t)&r->pidfd,
@@ -201,10 +236,10 @@ static int clone_init(struct launch *l, struct error *err) {
     close_fd(&f->release[1]);
     close_fd(&l->program_ends[0]);
     close_fd(&l->program_ends[1]);
-    if (open_userns(r, err) < 0 || identity_map(&f->identity, r->init, err) < 0) return -1;
-    char mapped = CONTROL_MAPPED;
-    if (send(f->control[0], &mapped, 1, MSG_NOSIGNAL) != 1) return fence_failure(f, err);
-    return 0;
+    if (take_groups(l, err) < 0 || open_userns(r, err) < 0 ||
+        identity_map(&f->identity, r->init, err) < 0)
+        return -1;
+    return send_mapped(f, err);
 }
 
 /* ---- the run ---- */

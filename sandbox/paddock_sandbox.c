@@ -9,25 +9,27 @@
  *  launcher  this program, on the host, with the rights of whoever started it.
  *            It reads the spec and the policy, registers the run, makes its
  *            control groups, opens what will be mounted (as root) and the
- *            folder the workspace is copied from, clones init into all the new
- *            namespaces in one clone3(2), writes the user namespace's maps, and
+ *            folder the workspace is copied from, clones init into new
+ *            namespaces in one clone3(2), makes the rest of the groups while init
+ *            makes the network namespace, writes the user namespace's maps, and
  *            then sits in one epoll loop: output, limits, signals, the end. It
  *            alone knows the time. It never runs or loads anything the program
  *            could have written.
  *
  *  init      pid 1 inside: our own code, never an exec. It starts with the
  *            launcher's ids and all capabilities of the new user namespace,
- *            enters the groups, becomes uid 0 inside, builds the mounts and
- *            leaves the old root, forks the payload, and gives up everything
- *            but the control socket and CAP_KILL over the payload. It reaps;
- *            when the program ends it says how and exits, at which the kernel
+ *            enters the groups, becomes uid 0 inside, forks the payload, builds
+ *            the mounts and leaves the old root, and gives up everything but the
+ *            control socket and CAP_KILL over the payload. It reaps; when the
+ *            program ends it says how and exits, at which the kernel
  *            kills whatever else is in the pid namespace. It is not dumpable,
  *            blocks all signals, and dies with the launcher.
  *
  *  payload   forked by init. It puts on what a process can only do to itself:
  *            session, descriptors, rlimits, uid 1000 for good, no capabilities,
- *            no_new_privs, Landlock, the system-call filter. Then it waits for
- *            the word and becomes the program.
+ *            no_new_privs; and once init has entered the root, before which it
+ *            names no path, Landlock and the system-call filter. Then it waits
+ *            for the word and becomes the program.
  *
  * With a workspace to copy there is, before the release, a fourth for a moment:
  * the seeder (seed.c). Collection afterwards is a process of its own as well
@@ -35,12 +37,15 @@
  *
  * They speak over
  *
- *  control   a socket pair launcher–init, a byte a message (fence.h): "mapped",
- *            "terminate", "kill" one way; "mounts stand" with descriptors of
- *            the writable file systems, "ready", "failed", "ended" the other.
+ *  control   a socket pair launcher–init, a byte a message (fence.h): "mapped"
+ *            with the ways into the groups, "terminate", "kill" one way; "mounts
+ *            stand" with descriptors of the writable file systems, "ready",
+ *            "failed", "ended" the other.
  *            Its end tells init that the launcher is gone.
  *  release   a socket pair launcher–payload: "ready", "go", and the errno of an
  *            execve that failed. A successful one closes it.
+ *  built     a pipe init–payload: a byte says that the root is entered and the
+ *            old one gone.
  *  output    a pipe each for stdout and stderr, read by the launcher.
  *  page      a shared page in which init and payload leave the fence report or
  *            the text of a failure; the launcher reads it before the release
@@ -131,9 +136,13 @@ static int write_launcher(int dir_fd, struct error *err) {
     char text[96];
     int n = snprintf(text, sizeof text, "{\"pid\": %d, \"start_ticks\": %" PRId64 "}\n",
                      (int)getpid(), start_ticks());
-    /* A result of an earlier run here would be taken for ours. */
+    /* A result of an earlier run here would be taken for ours. Its launcher.json
+     * says nothing any more, and to rename over a file makes ext4 write out the
+     * new one at once. */
     if (unlinkat(dir_fd, "result.json", 0) < 0 && errno != ENOENT)
         return error_sys(err, errno, "remove the old result.json");
+    if (unlinkat(dir_fd, "launcher.json", 0) < 0 && errno != ENOENT)
+        return error_sys(err, errno, "remove the old launcher.json");
     return replace_file(dir_fd, "launcher.json", text, (size_t)n, err);
 }
 

@@ -288,21 +288,22 @@ static void judge_status(struct run *r) {
 static void judge(struct run *r) {
     struct result *res = r->result;
     enum ended ended;
+    bool oom = cgroup_oom_seen(r->cg);
     if (r->reported && WIFEXITED(r->status)) res->exit_code = WEXITSTATUS(r->status);
     if (r->reported && WIFSIGNALED(r->status)) res->signal = WTERMSIG(r->status);
     if (r->decided) {
         /* res->ended is set */
-    } else if (cgroup_oom_seen(r->cg)) {
+    } else if (oom) {
         res->ended = ENDED_MEMORY_LIMIT;
     } else if (r->output.truncated) {
         res->ended = ENDED_OUTPUT_LIMIT;
-    } else if (watch_look(&r->watch, &ended)) {
+    } else if (watch_judge(&r->watch, &r->after.usage, &ended)) {
         res->ended = ended;
     } else {
         judge_status(r);
     }
     /* The kernel's kill shows as the end of some process first. */
-    if (cgroup_oom_seen(r->cg) && res->ended == ENDED_SIGNAL) res->ended = ENDED_MEMORY_LIMIT;
+    if (oom && res->ended == ENDED_SIGNAL) res->ended = ENDED_MEMORY_LIMIT;
     /* It may have left by itself when asked to. */
     bool asked = res->ended == ENDED_WALL_LIMIT || res->ended == ENDED_CANCELLED;
     if (res->ended != ENDED_EXIT && !res->signal) res->signal = asked ? SIGTERM : SIGKILL;

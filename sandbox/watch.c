@@ -107,11 +107,15 @@ bool watch_disk_full(const struct watch *w) {
 }
 
 bool watch_look(struct watch *w, enum ended *ended) {
-    const struct spec_limits *l = &w->spec->limits;
     struct cgroup_usage u;
     cgroup_sample(w->cg, &u);
-    if (w->cpu_by_group) w->cpu_ns = u.cpu_total_ns;
-    if (w->pids_by_group && u.pids_refused > 0) {
+    return watch_judge(w, &u, ended);
+}
+
+bool watch_judge(struct watch *w, const struct cgroup_usage *u, enum ended *ended) {
+    const struct spec_limits *l = &w->spec->limits;
+    if (w->cpu_by_group) w->cpu_ns = u->cpu_total_ns;
+    if (w->pids_by_group && u->pids_refused > 0) {
         *ended = ENDED_PIDS_LIMIT;
         return true;
     }

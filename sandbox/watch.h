@@ -27,6 +27,8 @@ struct watch {
 void watch_open(struct watch *w, const struct spec *spec, struct cgroup *cg, const int *handles);
 /* Looks once. True when a limit is exceeded: *ended says which. */
 bool watch_look(struct watch *w, enum ended *ended);
+/* The same by what was sampled already. */
+bool watch_judge(struct watch *w, const struct cgroup_usage *u, enum ended *ended);
 /* How long until the next look, in ns. */
 int64_t watch_pause(const struct watch *w);
 /* Whether a file system of the sandbox is full. */

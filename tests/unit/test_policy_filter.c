@@ -204,6 +204,29 @@ static void prebuilt_programs_are_what_compiling_gives(void **state) {
     }
 }
 
+static void opening_gives_what_loading_gives(void **state) {
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(shipped); i++) {
+        _cleanup_policy_ struct policy loaded = {0};
+        _cleanup_policy_ struct policy opened = {0};
+        _cleanup_free_ char *path = str_printf("%s/%s.json", TEST_POLICIES, shipped[i]);
+        assert_int_equal(policy_load(path, &loaded, NULL), 0);
+        assert_int_equal(policy_open(path, &opened, NULL), 0);
+        assert_null(opened.rules);
+        assert_string_equal(opened.name, loaded.name);
+        assert_string_equal(opened.sha256, loaded.sha256);
+        assert_int_equal(opened.default_action, loaded.default_action);
+        assert_int_equal(opened.default_errno, loaded.default_errno);
+        assert_int_equal(opened.loopback, loaded.loopback);
+        assert_int_equal(opened.devpts, loaded.devpts);
+        assert_int_equal(opened.exec_workspace, loaded.exec_workspace);
+        assert_int_equal(opened.exec_tmp, loaded.exec_tmp);
+        assert_int_equal(strv_len(opened.devices), strv_len(loaded.devices));
+        for (size_t d = 0; d < strv_len(loaded.devices); d++)
+            assert_string_equal(opened.devices[d], loaded.devices[d]);
+    }
+}
+
 static void changed_bytes_are_compiled_anew(void **state) {
     (void)state;
     static const char text[] =
@@ -290,6 +313,7 @@ int main(void) {
         cmocka_unit_test(shipped_programs_answer_as_their_rules),
         cmocka_unit_test(other_architectures_are_killed),
         cmocka_unit_test(prebuilt_programs_are_what_compiling_gives),
+        cmocka_unit_test(opening_gives_what_loading_gives),
         cmocka_unit_test(changed_bytes_are_compiled_anew),
         cmocka_unit_test(random_policies_are_refused_or_kept_to),
     };
