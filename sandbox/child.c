@@ -5,6 +5,7 @@
  */
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/file.h"
 #include "sandbox/fence.h"
 
 #include <errno.h>
@@ -55,18 +56,14 @@ static int arrange_descriptors(struct fence *f, struct error *err) {
     return 0;
 }
 
-/* Nothing resolves a path before init has entered the new root and the old one
- * is gone. */
-static int await_root(struct fence *f, struct error *err) {
-    char byte;
+static int await_root(enum built_message wanted, struct error *err) {
+    char message = 0;
     ssize_t n;
-    do n = read(BUILT_FD, &byte, 1);
+    do n = read(BUILT_FD, &message, 1);
     while (n < 0 && errno == EINTR);
     if (n == 0) _exit(1); /* init failed, and says so itself */
     if (n < 0) return error_sys(err, errno, "wait for the root");
-    close(BUILT_FD);
-    fence_note(f, FENCE_DESCRIPTORS, LAYER_ON, "nothing but 0, 1 and 2");
-    return 0;
+    return message == (char)wanted ? 0 : error_set(err, ERROR_INTERNAL, "message %d", message);
 }
 
 static int drop_privilege(struct fence *f, struct error *err) {
@@ -81,12 +78,29 @@ static int drop_privilege(struct fence *f, struct error *err) {
 }
 
 /* The folder must lie inside the root: a path that leaves it reads
- * "(unreachable)…" (getcwd(2)). */
+ * "(unreachable)…" (getcwd(2)). While the old root lies on top of the new one,
+ * ".." could lead into it, also that of a link: only a path without either is
+ * followed then. */
 static int enter_folder(const char *path, struct error *err) {
     char now[PATH_MAX];
-    if (chdir(path) < 0) return error_sys(err, errno, "cwd %s", path);
+    _cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    bool down = path[0] == '/' && path[1] && path_is_confined(path + 1);
+    _cleanup_close_ int plain =
+        down                     ? open_beneath(root, path + 1, O_PATH | O_DIRECTORY | O_CLOEXEC, 0)
+        : strcmp(path, "/") == 0 ? steal_fd(&root)
+                                 : -1;
+    if (plain < 0 && await_root(BUILT_ALONE, err) < 0) return -1;
+    if ((plain >= 0 ? fchdir(plain) : chdir(path)) < 0)
+        return error_sys(err, errno, "cwd %s", path);
     if (syscall(SYS_getcwd, now, sizeof now) < 0 || now[0] != '/')
         return error_set(err, ERROR_DENIED, "cwd %s: not inside the root", path);
+    return 0;
+}
+
+/* The pipe from init is not needed any more, nor anything else. */
+static int end_waiting(struct fence *f) {
+    close(BUILT_FD);
+    fence_note(f, FENCE_DESCRIPTORS, LAYER_ON, "nothing but 0, 1 and 2");
     return 0;
 }
 
@@ -104,7 +118,8 @@ static int dress(struct fence *f, struct error *err) {
     if (reset_signals(err) < 0) return -1;
     if (setsid() < 0) return error_sys(err, errno, "setsid");
     if (arrange_descriptors(f, err) < 0 || limits_apply(f, err) < 0 || drop_privilege(f, err) < 0 ||
-        await_root(f, err) < 0 || enter_folder(f->spec->cwd, err) < 0 || landlock_apply(f, err) < 0)
+        await_root(BUILT_ROOT, err) < 0 || enter_folder(f->spec->cwd, err) < 0 ||
+        end_waiting(f) < 0 || landlock_apply(f, err) < 0)
         return -1;
     return install_filter(f, err);
 }

@@ -78,6 +78,12 @@ enum release_message {
     RELEASE_NO_EXEC = 'x', /* payload: execve failed, with this errno */
 };
 
+/* … and from init to the payload. */
+enum built_message {
+    BUILT_ROOT = 'r',  /* the new root is entered; the old one lies on top of it */
+    BUILT_ALONE = 'a', /* the old one is gone */
+};
+
 struct release_answer {
     char message;
     int error;
@@ -108,7 +114,7 @@ struct fence {
     struct fence_page *page;
     int control[2];     /* [0] the launcher's end, [1] init's */
     int release[2];     /* [0] the launcher's end, [1] the payload's */
-    int built[2];       /* a pipe init → payload: a byte when the root is entered */
+    int built[2];       /* a pipe init → payload: enum built_message */
     int stdio[3];       /* what becomes 0, 1 and 2 of the program */
     bool stdio_ours[3]; /* a pipe of ours, to be owned by the payload */
     /* The rest, and `door`, init learns with CONTROL_MAPPED. */

@@ -204,14 +204,22 @@ static int build(struct fence *f, struct error *err) {
     return enter_network(f, err);
 }
 
+static int tell_payload(struct fence *f, char message, struct error *err) {
+    /* A payload that failed before says so itself. */
+    if (write(f->built[1], &message, 1) != 1 && errno != EPIPE)
+        return error_sys(err, errno, "tell the payload");
+    return 0;
+}
+
 /* The root, while the payload, forked before, puts on what needs no root. */
 static int build_root(struct fence *f, struct error *err) {
     int handles[FENCE_HANDLES];
-    if (mounts_build(&f->plan, handles, FENCE_HANDLES, f->own_proc ? HANDLE_PROC : -1, err) < 0)
+    _cleanup_close_ int root = -1;
+    if (mounts_build(&f->plan, handles, FENCE_HANDLES, f->own_proc ? HANDLE_PROC : -1, &root, err) <
+            0 ||
+        tell_payload(f, BUILT_ROOT, err) < 0 || mounts_leave_old(root, err) < 0 ||
+        tell_payload(f, BUILT_ALONE, err) < 0)
         return -1;
-    /* A payload that failed before says so itself. */
-    if (write(f->built[1], "", 1) != 1 && errno != EPIPE)
-        return error_sys(err, errno, "tell the payload");
     send_handles(f, handles);
     return 0;
 }

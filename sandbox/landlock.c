@@ -3,6 +3,7 @@
  * plan means it. Rights the running kernel does not know are left out. */
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/file.h"
 #include "sandbox/fence.h"
 
 #include <fcntl.h>
@@ -44,7 +45,10 @@ static uint64_t rights_of_abi(int abi) {
 }
 
 static int allow(int ruleset, const char *path, uint64_t rights, struct error *err) {
-    _cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC);
+    /* The old root may still lie on top of "/": nothing but down, by no link. */
+    _cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_close_ int fd = path[1] ? open_beneath(root, path + 1, O_PATH | O_CLOEXEC, 0)
+                                     : fcntl(root, F_DUPFD_CLOEXEC, 0);
     if (fd < 0) return error_sys(err, errno, "landlock: %s", path);
     struct stat st;
     if (fstat(fd, &st) < 0) return error_sys(err, errno, "landlock: %s", path);

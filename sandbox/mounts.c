@@ -314,11 +314,15 @@ static int make_root(struct error *err) {
 }
 
 /* pivot_root(".", "."): the old root ends up on top of the new one and is
- * detached from there (pivot_root(2)). */
+ * detached from there (pivot_root(2)), by mounts_leave_old(). */
 static int enter_root(int root, struct error *err) {
     if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
         return error_sys(err, errno, "pivot_root");
-    if (syscall(SYS_umount2, ".", MNT_DETACH) < 0)
+    return 0;
+}
+
+int mounts_leave_old(int root, struct error *err) {
+    if (fchdir(root) < 0 || syscall(SYS_umount2, ".", MNT_DETACH) < 0)
         return error_sys(err, errno, "leave the old root");
     if (chdir("/") < 0) return error_sys(err, errno, "enter the new root");
     if (set_attributes(root, MOUNT_ATTR_RDONLY, false) < 0)
@@ -327,12 +331,14 @@ static int enter_root(int root, struct error *err) {
 }
 
 int mounts_build(struct mount_plan *plan, int *handles, size_t handle_count, int own_proc,
-                 struct error *err) {
+                 int *new_root, struct error *err) {
     for (size_t i = 0; i < handle_count; i++) handles[i] = -1;
     umask(0); /* the plan's modes are meant */
     _cleanup_close_ int root = make_root(err);
     if (root < 0) return -1;
     for (size_t i = 0; i < plan->count; i++)
         if (run_step(root, &plan->steps[i], handles, own_proc, err) < 0) return -1;
-    return enter_root(root, err);
+    if (enter_root(root, err) < 0) return -1;
+    *new_root = steal_fd(&root);
+    return 0;
 }

@@ -68,6 +68,9 @@ int mounts_open_sources(struct mount_plan *plan, struct error *err);
 /* Builds the root and enters it. `handles` get descriptors of the steps that
  * name one, -1 else. `own_proc` ≥ 0 names the handle of an unhidden procfs. */
 int mounts_build(struct mount_plan *plan, int *handles, size_t handle_count, int own_proc,
-                 struct error *err);
+                 int *new_root, struct error *err);
+/* Detaches the old root, which until then lies on top of the new one: a path
+ * from "/" down does not lead there, ".." in "/" does. */
+int mounts_leave_old(int root, struct error *err);
 
 #endif

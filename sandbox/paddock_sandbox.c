@@ -44,8 +44,8 @@
  *            Its end tells init that the launcher is gone.
  *  release   a socket pair launcher–payload: "ready", "go", and the errno of an
  *            execve that failed. A successful one closes it.
- *  built     a pipe init–payload: a byte says that the root is entered and the
- *            old one gone.
+ *  built     a pipe init–payload: a byte when the root is entered, and one when the
+ *            old one is gone.
  *  output    a pipe each for stdout and stderr, read by the launcher.
  *  page      a shared page in which init and payload leave the fence report or
  *            the text of a failure; the launcher reads it before the release
