@@ -19,9 +19,11 @@ say 'What this machine can enforce'
 say 'The fence, seen from inside'
 "$bin/paddock" exec --wall 10s --mem 256M -- sh -c 'id; ls /dev; cat /proc/net/dev | tail -n +3; ls /proc | grep -c "^[0-9]"'
 
-say 'tinygpt, record 1 to 2: seven candidates whose answer we know'
-"$bin/paddock" run tinygpt:1 \
-    --agent reference --agent noop --agent replay:tests/replays/tinygpt-bad \
+say 'tinygpt, record 1 to 2: five candidates that must not score, and one that is repaired'
+"$bin/paddock" run tinygpt:1 --agent replay:tests/replays/tinygpt-bad --no-score
+
+say 'The two whose score we know: reference must get 1, noop 0'
+"$bin/paddock" run tinygpt:1 --agent reference --agent noop \
     --blocks-min 3 --blocks-max 4 --half-width 0.2 "$@"
 
 say 'The history of the replay, from failures to the success'
