@@ -25,6 +25,11 @@ run_tap() {
         f=1
         failures+=("$name: ended with status $status")
     fi
+    # A shell test that skips in another form would hide it from the count.
+    if grep -qE '^skip - ' "$log" && [ "$s" -eq 0 ]; then
+        f=$((f + 1))
+        failures+=("$name: a skip that TAP does not show")
+    fi
     if [ "$status" -eq 0 ] && [ $((p + s + f)) -eq 0 ]; then
         f=1
         failures+=("$name: no test ran")

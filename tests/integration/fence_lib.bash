@@ -18,7 +18,7 @@ not_ok() {
     [ -z "${2:-}" ] || printf '%s\n' "$2" | sed 's/^/    # /'
     failed=1
 }
-skip() { printf 'skip - %s: %s: %s\n' "$mode" "$1" "$2"; }
+skip() { printf 'ok - %s: %s # SKIP %s\n' "$mode" "$1" "$2"; }
 # check TEXT COMMAND...
 check() {
     local text=$1 out

@@ -247,7 +247,10 @@ static int clear_all(void **state) {
 
 static void each_call_gets_its_answer(void **state) {
     const struct loaded *all = *state;
-    if (!can_install()) skip();
+    if (!can_install()) {
+        print_message("skip - no system-call filter can be installed here\n");
+        skip();
+    }
     int wrong = 0;
     for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
         for (int p = 0; p < POLICIES; p++) {
@@ -263,13 +266,20 @@ static void each_call_gets_its_answer(void **state) {
 static void the_old_gate_is_shut(void **state) {
 #ifdef __x86_64__
     const struct loaded *all = *state;
-    if (!can_install()) skip();
+    if (!can_install()) {
+        print_message("skip - no system-call filter can be installed here\n");
+        skip();
+    }
     /* A kernel without the 32-bit ABI answers with SIGSEGV. */
-    if (under(NULL, old_gate, NULL) != OK) skip();
+    if (under(NULL, old_gate, NULL) != OK) {
+        print_message("skip - the kernel has no 32-bit ABI\n");
+        skip();
+    }
     for (int p = 0; p < POLICIES; p++)
         assert_int_equal(under(&all[p].filter, old_gate, NULL), KILLED);
 #else
     (void)state;
+    print_message("skip - only x86-64 has this gate\n");
     skip();
 #endif
 }
