@@ -111,6 +111,10 @@ int dir_open(const char *path, struct error *err) {
     return fd;
 }
 
+int rename_exclusive(int from_dir, const char *from, int to_dir, const char *to) {
+    return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, 1 /* RENAME_NOREPLACE */);
+}
+
 int open_beneath(int dirfd, const char *path, int flags, mode_t mode) {
     struct open_how how = {
         .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),

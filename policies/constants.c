@@ -23,6 +23,13 @@
 #define MFD_NOEXEC_SEAL 0x0008U
 #define MFD_EXEC        0x0010U
 #endif
+/* Not in every C library's headers beside those of the kernel. */
+#ifndef TCGETS2
+#define TCGETS2  0x802c542aU
+#define TCSETS2  0x402c542bU
+#define TCSETSW2 0x402c542cU
+#define TCSETSF2 0x402c542dU
+#endif
 #ifndef PR_GET_AUXV
 #define PR_GET_AUXV 0x41555856
 #endif
@@ -249,13 +256,4 @@ bool policy_constant(const char *name, size_t len, uint64_t *value) {
 
 const char *policy_constant_at(size_t i) {
     return i < sizeof constants / sizeof constants[0] ? constants[i].name : NULL;
-}
-
-int policy_errno(const char *name) {
-    enum { HIGHEST = 133 }; /* EHWPOISON, the last of the generic ones */
-    for (int n = 1; n <= HIGHEST; n++) {
-        const char *known = strerrorname_np(n);
-        if (known && strcmp(known, name) == 0) return n;
-    }
-    return 0;
 }

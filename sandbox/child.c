@@ -113,15 +113,25 @@ static int install_filter(struct fence *f, struct error *err) {
     return 0;
 }
 
+static void mark(struct fence *f, enum step step) {
+    step_mark(&f->page->steps, STEP_PAYLOAD, step);
+}
+
 static int dress(struct fence *f, struct error *err) {
+    mark(f, STEP_BEGIN);
     umask(022);
     if (reset_signals(err) < 0) return -1;
     if (setsid() < 0) return error_sys(err, errno, "setsid");
-    if (arrange_descriptors(f, err) < 0 || limits_apply(f, err) < 0 || drop_privilege(f, err) < 0 ||
-        await_root(BUILT_ROOT, err) < 0 || enter_folder(f->spec->cwd, err) < 0 ||
-        end_waiting(f) < 0 || landlock_apply(f, err) < 0)
+    if (arrange_descriptors(f, err) < 0 || limits_apply(f, err) < 0 || drop_privilege(f, err) < 0)
         return -1;
-    return install_filter(f, err);
+    mark(f, STEP_DRESSED);
+    if (await_root(BUILT_ROOT, err) < 0 || enter_folder(f->spec->cwd, err) < 0) return -1;
+    mark(f, STEP_ROOTED);
+    if (end_waiting(f) < 0 || landlock_apply(f, err) < 0) return -1;
+    mark(f, STEP_LANDLOCKED);
+    if (install_filter(f, err) < 0) return -1;
+    mark(f, STEP_FILTERED);
+    return 0;
 }
 
 /* From here on only read, write, execve and exit: the filter is on. */
@@ -170,6 +180,7 @@ _Noreturn void child_main(struct fence *f) {
     answer(RELEASE_FD, RELEASE_READY, 0);
     char message = 0;
     if (read(RELEASE_FD, &message, 1) != 1 || message != RELEASE_GO) _exit(1);
+    mark(f, STEP_EXEC);
     int reason = run_program(f->spec);
     answer(RELEASE_FD, RELEASE_NO_EXEC, reason);
     _exit(reason == ENOENT || reason == ENOTDIR ? 127 : 126);

@@ -1,7 +1,9 @@
 #include "sandbox/fence.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static const char *const layer_names[FENCE_LAYERS] = {
     [FENCE_USER] = "user-namespace",
@@ -26,6 +28,14 @@ static const char *const layer_names[FENCE_LAYERS] = {
 
 const char *fence_layer_name(enum fence_layer layer) {
     return layer_names[layer];
+}
+
+struct fence_page *fence_page_new(struct error *err) {
+    void *page = mmap(NULL, sizeof(struct fence_page), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (page != MAP_FAILED) return page;
+    error_sys(err, errno, "shared page");
+    return NULL;
 }
 
 void fence_note(struct fence *f, enum fence_layer layer, enum layer_state state, const char *fmt,

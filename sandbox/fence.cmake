@@ -19,13 +19,17 @@ add_library(
   report.c
   seed.c
   setup.c
+  steps.c
   supervise.c
   watch.c
   witness.c)
 target_link_libraries(paddock_sandbox_fence PUBLIC paddock_sandbox paddock_sandbox_host
                                                    paddock_policies paddock_common)
+paddock_musl_twin(paddock_sandbox)
+paddock_musl_twin(paddock_sandbox_fence)
 
 add_executable(paddock-sandbox paddock_sandbox.c)
-target_link_libraries(paddock-sandbox PRIVATE paddock_sandbox_fence)
-paddock_static(paddock-sandbox)
+paddock_launch_program(
+  paddock-sandbox paddock_sandbox_fence paddock_sandbox_host paddock_sandbox paddock_policies
+  paddock_policies_core paddock_common)
 install(TARGETS paddock-sandbox DESTINATION bin)

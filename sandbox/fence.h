@@ -19,6 +19,7 @@
 #include "sandbox/mounts.h"
 #include "sandbox/result.h"
 #include "sandbox/spec.h"
+#include "sandbox/steps.h"
 
 #include <stdbool.h>
 #include <sys/resource.h>
@@ -58,6 +59,7 @@ struct fence_page { /* shared memory; trusted only until the program is released
     enum error_kind failure; /* ERROR_NONE: nothing failed */
     int failure_errno;
     char failure_text[1024];
+    struct steps steps;
 };
 
 /* One byte each on the control socket (launcher ↔ init, SOCK_SEQPACKET)… */
@@ -122,6 +124,9 @@ struct fence {
     bool limit_nproc; /* no pids cgroup: RLIMIT_NPROC stands in */
     bool cgroup_own;  /* the process is in a group of this run */
 };
+
+/* The shared page, all zero; NULL and the error. It lives as long as the process. */
+struct fence_page *fence_page_new(struct error *err);
 
 /* Notes what a layer is (once; a later note replaces it). */
 void fence_note(struct fence *f, enum fence_layer layer, enum layer_state state, const char *fmt,

@@ -19,3 +19,4 @@ add_library(
   probe_machine.c
   probe_mounts.c)
 target_link_libraries(paddock_sandbox_host PUBLIC paddock_common)
+paddock_musl_twin(paddock_sandbox_host)

@@ -35,6 +35,10 @@
 
 enum { OOM_SCORE = 500 }; /* when the whole machine runs out, sandboxes go first */
 
+static void mark(struct fence *f, enum step step) {
+    step_mark(&f->page->steps, STEP_INIT, step);
+}
+
 /* ---- messages ---- */
 
 static _Noreturn void give_up(struct fence *f, const struct error *err) {
@@ -188,9 +192,12 @@ static int build(struct fence *f, struct error *err) {
     /* The dearest of the namespaces: the launcher writes maps and makes groups
      * while the kernel makes it. */
     if (unshare(CLONE_NEWNET) < 0) return error_sys(err, errno, "new network namespace");
+    mark(f, STEP_NETWORK);
     if (await_mapped(f, err) < 0) return -1;
+    mark(f, STEP_TOLD);
     if (enter_groups(f, err) < 0) return -1;
     enter_time(f);
+    mark(f, STEP_ENTERED);
     bool user_mode = f->identity.privilege != PRIVILEGE_ROOT;
     if (user_mode && mounts_open_sources(&f->plan, err) < 0) return -1;
     if (identity_become_init(&f->identity, err) < 0) return -1;
@@ -217,9 +224,11 @@ static int build_root(struct fence *f, struct error *err) {
     _cleanup_close_ int root = -1;
     if (mounts_build(&f->plan, handles, FENCE_HANDLES, f->own_proc ? HANDLE_PROC : -1, &root, err) <
             0 ||
-        tell_payload(f, BUILT_ROOT, err) < 0 || mounts_leave_old(root, err) < 0 ||
-        tell_payload(f, BUILT_ALONE, err) < 0)
+        tell_payload(f, BUILT_ROOT, err) < 0)
         return -1;
+    mark(f, STEP_PIVOTED);
+    if (mounts_leave_old(root, err) < 0 || tell_payload(f, BUILT_ALONE, err) < 0) return -1;
+    mark(f, STEP_ALONE);
     send_handles(f, handles);
     return 0;
 }
@@ -267,6 +276,7 @@ static void reap(struct fence *f, pid_t payload) {
         pid_t pid = waitpid(-1, &status, WNOHANG);
         if (pid <= 0) return;
         if (pid != payload) continue;
+        mark(f, STEP_REAPED);
         struct control_end end = {.message = CONTROL_ENDED, .status = status};
         getrusage(RUSAGE_CHILDREN, &end.usage);
         if (send(f->control[1], &end, sizeof end, MSG_NOSIGNAL) < 0) _exit(1);
@@ -296,6 +306,7 @@ static _Noreturn void supervise(struct fence *f, pid_t payload, const sigset_t *
 _Noreturn void init_main(struct fence *f) {
     _cleanup_error_ struct error err = {0};
     sigset_t waiting;
+    mark(f, STEP_BEGIN);
     close(f->control[0]);
     close(f->release[0]);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) {
@@ -308,7 +319,9 @@ _Noreturn void init_main(struct fence *f) {
     if (payload == 0) child_main(f);
     if (payload < 0) error_sys(&err, errno, "fork the payload");
     else close(f->built[0]);
+    mark(f, STEP_FORKED);
     if (payload < 0 || build_root(f, &err) < 0 || shrink(f, &err) < 0) give_up(f, &err);
+    mark(f, STEP_SHRUNK);
     say(f, CONTROL_READY);
     supervise(f, payload, &waiting);
 }

@@ -58,6 +58,10 @@ static void close_fd(int *fd) {
     *fd = -1;
 }
 
+static void mark(struct launch *l, enum step step) {
+    step_mark(&l->fence.page->steps, STEP_LAUNCHER, step);
+}
+
 /* ---- preparing ---- */
 
 static int load_policy(struct launch *l, struct error *err) {
@@ -67,6 +71,7 @@ static int load_policy(struct launch *l, struct error *err) {
         return -1;
     r->policy_sha256 = strdup(l->policy.sha256);
     r->filter_sha256 = strdup(l->filter.sha256);
+    mark(l, STEP_POLICY);
     return r->policy_sha256 && r->filter_sha256 ? 0 : error_sys(err, ENOMEM, "policy");
 }
 
@@ -80,6 +85,7 @@ static int take_host(struct launch *l, struct error *err) {
     if (live_sweep(&swept) < 0) log_warn("sweep of dead sandboxes: %s", error_text(&swept));
     if (live_register(spec->id, &l->live, err) < 0) return -1;
     if (id->privilege == PRIVILEGE_ROOT && live_reserve_ids(l->live, &id->base, err) < 0) return -1;
+    mark(l, STEP_REGISTERED);
     /* Our init counts as well, and is not the program's. */
     struct spec_limits limits = spec->limits;
     if (limits.pids) limits.pids++;
@@ -142,15 +148,10 @@ static int prepare_fence(struct launch *l, struct error *err) {
         l->run.workspace = dir_open(l->run.spec->workspace_source, err);
         if (l->run.workspace < 0) return error_wrap(err, "workspace");
     }
+    mark(l, STEP_PLANNED);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, f->control) < 0 ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, f->release) < 0)
         return error_sys(err, errno, "socket pair");
-    f->page =
-        mmap(NULL, sizeof *f->page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (f->page == MAP_FAILED) {
-        f->page = NULL;
-        return error_sys(err, errno, "shared page");
-    }
     return 0;
 }
 
@@ -232,14 +233,18 @@ static int clone_init(struct launch *l, struct error *err) {
         return explain_clone(errno, err);
     }
     r->init = (pid_t)pid;
+    mark(l, STEP_CLONED);
     close_fd(&f->control[1]);
     close_fd(&f->release[1]);
     close_fd(&l->program_ends[0]);
     close_fd(&l->program_ends[1]);
-    if (take_groups(l, err) < 0 || open_userns(r, err) < 0 ||
-        identity_map(&f->identity, r->init, err) < 0)
-        return -1;
-    return send_mapped(f, err);
+    if (take_groups(l, err) < 0) return -1;
+    mark(l, STEP_GROUPS);
+    if (open_userns(r, err) < 0 || identity_map(&f->identity, r->init, err) < 0) return -1;
+    mark(l, STEP_MAPPED);
+    if (send_mapped(f, err) < 0) return -1;
+    mark(l, STEP_TOLD);
+    return 0;
 }
 
 /* ---- the run ---- */
@@ -256,6 +261,7 @@ static int start(struct launch *l, struct error *err) {
         report_check(r->spec, r->result, err) < 0)
         return -1;
     r->result->t_ready = clock_mono_ns();
+    mark(l, STEP_REPORTED);
     return 0;
 }
 
@@ -289,8 +295,10 @@ static void give_back(struct launch *l) {
     _cleanup_error_ struct error err = {0};
     bool left = r->cg && cgroup_destroy(r->cg, CGROUP_PATIENCE_MS, &err) < 0;
     if (left) log_warn("left for the next sweep: %s", error_text(&err));
+    mark(l, STEP_REMOVED);
     if (left) live_leave(l->live);
     else live_release(l->live);
+    mark(l, STEP_UNREGISTERED);
     for (int i = 0; i < 2; i++) {
         close_fd(&l->fence.control[i]);
         close_fd(&l->fence.release[i]);
@@ -300,7 +308,6 @@ static void give_back(struct launch *l) {
     plan_clear(&l->fence.plan);
     policy_filter_clear(&l->filter);
     policy_clear(&l->policy);
-    if (l->fence.page) munmap(l->fence.page, sizeof *l->fence.page);
 }
 
 /* Always -1. Init and payload are in the group while they build the fence. */
@@ -318,16 +325,19 @@ static void fail(struct result *r, struct error *err) {
     error_clear(err);
 }
 
-int launch_run(const struct spec *spec, int dir_fd, struct result *result, struct error *err) {
+int launch_run(const struct spec *spec, int dir_fd, struct fence_page *page, struct result *result,
+               struct error *err) {
     struct launch l;
     struct error why = {0};
     launch_init(&l, spec, dir_fd, result);
+    l.fence.page = page;
     result->steal_ns = result->pressure_cpu_ns = result->pressure_memory_ns = -1;
     result->pressure_io_ns = result->frequency_khz = -1;
     result->io_read_bytes = result->io_write_bytes = -1;
     if ((start(&l, &why) < 0 && explain_start(&l.run, &why) < 0) || supervise(&l.run, &why) < 0 ||
         collect(&l, &why) < 0)
         fail(result, &why);
+    mark(&l, STEP_COLLECTED);
     give_back(&l);
     result->t_done = clock_mono_ns();
     if (!result->privilege) result->privilege = strdup("none");

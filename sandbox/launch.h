@@ -5,11 +5,14 @@
 #ifndef PADDOCK_SANDBOX_LAUNCH_H
 #define PADDOCK_SANDBOX_LAUNCH_H
 
+#include "sandbox/fence.h"
 #include "sandbox/result.h"
 #include "sandbox/spec.h"
 
-/* Runs `spec`. `dir_fd` is the run folder or -1. Whatever goes wrong with the
+/* Runs `spec`. `dir_fd` is the run folder or -1, `page` fresh from
+ * fence_page_new(). Whatever goes wrong with the
  * run itself is in the result (setup-error); -1 only when memory ran out. */
-int launch_run(const struct spec *spec, int dir_fd, struct result *result, struct error *err);
+int launch_run(const struct spec *spec, int dir_fd, struct fence_page *page, struct result *result,
+               struct error *err);
 
 #endif

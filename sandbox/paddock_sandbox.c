@@ -94,6 +94,7 @@ static const char usage[] =
 struct options {
     const char *spec; /* set by parse_run() */
     const char *dir;
+    const char *steps; /* where to leave the profile; NULL: nowhere */
     bool print;
 };
 
@@ -184,6 +185,12 @@ static int load_spec(const char *path, struct spec *spec, struct result *result,
                                                                 : error_sys(err, ENOMEM, "spec");
 }
 
+static int leave_steps(const struct steps *steps, const char *path, struct error *err) {
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0 || steps_print(steps, fd) < 0) return error_sys(err, errno, "steps to %s", path);
+    return 0;
+}
+
 static int run(const struct options *o, int64_t begin, struct error *err) {
     _cleanup_spec_ struct spec spec = {0};
     _cleanup_result_ struct result result = {.t_launch = begin};
@@ -195,9 +202,14 @@ static int run(const struct options *o, int64_t begin, struct error *err) {
         return error_set(err, ERROR_INVALID, "where is the result to go? Give --dir or --print");
     if (dir_fd >= 0 && write_launcher(dir_fd, err) < 0)
         return error_wrap(err, "run folder %s", dir);
-    if (launch_run(&spec, dir_fd, &result, err) < 0 || deliver(&result, dir_fd, o->print, err) < 0)
+    struct fence_page *page = fence_page_new(err);
+    if (!page) return -1;
+    step_mark(&page->steps, STEP_LAUNCHER, STEP_SPEC);
+    if (launch_run(&spec, dir_fd, page, &result, err) < 0 ||
+        deliver(&result, dir_fd, o->print, err) < 0)
         return -1;
-    return 0;
+    step_mark(&page->steps, STEP_LAUNCHER, STEP_DELIVERED);
+    return o->steps ? leave_steps(&page->steps, o->steps, err) : 0;
 }
 
 static int parse_run(int argc, char **argv, struct options *o, struct error *err) {
@@ -205,6 +217,7 @@ static int parse_run(int argc, char **argv, struct options *o, struct error *err
         if (strcmp(argv[i], "--print") == 0) o->print = true;
         else if (strcmp(argv[i], "--dir") == 0 && i + 1 < argc) o->dir = argv[++i];
         else if (strncmp(argv[i], "--dir=", 6) == 0) o->dir = argv[i] + 6;
+        else if (strcmp(argv[i], "--steps") == 0 && i + 1 < argc) o->steps = argv[++i];
         else if (argv[i][0] == '-' && argv[i][1])
             return error_set(err, ERROR_INVALID, "run: unknown option %s", argv[i]);
         else if (o->spec) return error_set(err, ERROR_INVALID, "run: one spec only");

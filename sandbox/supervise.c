@@ -79,6 +79,10 @@ static void loop_close(struct loop *l) {
 
 /* ---- ending ---- */
 
+static void mark(const struct run *r, enum step step) {
+    step_mark(&r->fence->page->steps, STEP_LAUNCHER, step);
+}
+
 static void tell_init(struct run *r, char message) {
     if (send(r->fence->control[0], &message, 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         errno = 0; /* it is dead, which the loop learns by itself */
@@ -119,6 +123,7 @@ static void on_control(struct run *r, struct loop *l) {
     ssize_t n = recv(r->fence->control[0], &message, sizeof message, MSG_DONTWAIT);
     if (n == sizeof message && message.message == CONTROL_ENDED) {
         r->result->t_clock_stop = clock_mono_ns();
+        mark(r, STEP_ENDED);
         r->reported = true;
         r->status = message.status;
         r->usage = message.usage;
@@ -131,7 +136,10 @@ static void on_release(struct run *r, struct loop *l) {
     struct release_answer answer = {0};
     ssize_t n = recv(r->fence->release[0], &answer, sizeof answer, MSG_DONTWAIT);
     if (n == sizeof answer && answer.message == RELEASE_NO_EXEC) r->exec_error = answer.error;
-    else if (n == 0) forget(l, r->fence->release[0]); /* closed by exec */
+    else if (n == 0) {
+        mark(r, STEP_EXEC_SEEN);
+        forget(l, r->fence->release[0]); /* closed by exec */
+    }
 }
 
 static void on_deadline(struct run *r, struct loop *l) {
@@ -186,7 +194,10 @@ static void on_event(struct run *r, struct loop *l, enum source source) {
     case SIGNALS: on_signals(r, l); return;
     case CONTROL: on_control(r, l); return;
     case RELEASE: on_release(r, l); return;
-    case INIT: r->gone = true; return;
+    case INIT:
+        r->gone = true;
+        mark(r, STEP_GONE);
+        return;
     case OUT: on_output(r, l, 0); return;
     case ERR: on_output(r, l, 1); return;
     case OUT_COPY: on_copy(r, l, 0); return;
@@ -212,6 +223,7 @@ static int release(struct run *r, struct loop *l, struct error *err) {
     arm(l->look, now + watch_pause(&r->watch));
     if (send(r->fence->release[0], &go, 1, MSG_NOSIGNAL) != 1)
         return error_sys(err, errno, "release the program");
+    mark(r, STEP_RELEASED);
     return 0;
 }
 
@@ -347,6 +359,7 @@ int supervise(struct run *r, struct error *err) {
     if (result < 0) return -1;
     struct result *res = r->result;
     res->t_empty = clock_mono_ns();
+    mark(r, STEP_EMPTY);
     if (!res->t_clock_stop) res->t_clock_stop = res->t_empty;
     res->wall_ns = res->t_clock_stop - res->t_clock_start;
     witness_read(&r->after, r->cg);
