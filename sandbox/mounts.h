@@ -48,6 +48,7 @@ struct mount_step {
     bool keep_links;       /* the source itself may not be a link (images) */
     int handle;            /* hand out a descriptor as this fence_handle; -1: no */
     int fd;                /* of the opened source; -1 */
+    bool is_folder;        /* … and what it is */
 };
 
 struct mount_plan {
