@@ -12,10 +12,11 @@
 #include <sys/syscall.h>
 
 int file_read_fd(int fd, size_t max, struct buf *out, struct error *err) {
-    for (;;) {
-        char *to = buf_reserve(out, 65536);
+    /* Most of what is read is small; a large buffer is a mapping made and unmade. */
+    for (size_t chunk = 4095;; chunk = chunk < 65535 ? chunk * 2 + 1 : chunk) {
+        char *to = buf_reserve(out, chunk);
         if (!to) return error_sys(err, ENOMEM, "read");
-        ssize_t n = read(fd, to, 65536);
+        ssize_t n = read(fd, to, chunk);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return error_sys(err, errno, "read");
         out->len += (size_t)n;

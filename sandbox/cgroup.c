@@ -273,7 +273,10 @@ static unsigned still_needed(const struct cgroup *cg, const struct cgroup_want *
         if (!cg->controls[c].on) needed |= control_needs[c];
     /* A cpuset that allows everything would only cost time. */
     if (!want->cpus) needed &= ~CTL_BIT(CTL_CPUSET);
-    return needed;
+    /* Nor does a group of its own for the bytes read and written: getrusage(2)
+     * tells them. A user namespace makes no nodes, and has only those it was
+     * given: a list of devices adds nothing where none were lent. */
+    return needed & ~(CTL_BIT(CTL_IO) | CTL_BIT(CTL_DEVICES));
 }
 
 static int create_unified(struct cgroup *cg, const struct cgroup_map *map,

@@ -229,8 +229,7 @@ static void publish(int partial, size_t index, int artifacts, const char *as,
         if (folder >= 0) close(folder);
         folder = next;
     }
-    if (!part || rename_exclusive(partial, name, folder, part) < 0)
-        not_published(report, as);
+    if (!part || rename_exclusive(partial, name, folder, part) < 0) not_published(report, as);
 }
 
 /* ---- all together ---- */

@@ -17,10 +17,12 @@ add_library(
   output.c
   plan.c
   report.c
+  run_folder.c
   seed.c
   setup.c
   steps.c
   supervise.c
+  told.c
   watch.c
   witness.c)
 target_link_libraries(paddock_sandbox_fence PUBLIC paddock_sandbox paddock_sandbox_host

@@ -64,7 +64,7 @@ struct fence_page { /* shared memory; trusted only until the program is released
 
 /* One byte each on the control socket (launcher ↔ init, SOCK_SEQPACKET)… */
 enum control_message {
-    CONTROL_MAPPED = 'm',    /* launcher: id maps and groups stand; a struct control_mapped */
+    CONTROL_TOLD = 'm',      /* launcher: id maps and groups stand; see told.c */
     CONTROL_TERMINATE = 't', /* launcher: SIGTERM to the program */
     CONTROL_KILL = 'k',      /* launcher: SIGKILL to the program */
     CONTROL_MOUNTS = 'w',    /* init: the mounts stand; carries descriptors */
@@ -91,12 +91,6 @@ struct release_answer {
     int error;
 };
 
-/* With it come the descriptors of the groups' doors, cgroup_door.count of them. */
-struct control_mapped {
-    char message;
-    bool cgroup_own, own_proc, limit_nproc; /* of struct fence, known only now */
-};
-
 struct control_end {
     char message;
     int status;          /* as wait4 gives it */
@@ -119,7 +113,8 @@ struct fence {
     int built[2];       /* a pipe init → payload: enum built_message */
     int stdio[3];       /* what becomes 0, 1 and 2 of the program */
     bool stdio_ours[3]; /* a pipe of ours, to be owned by the payload */
-    /* The rest, and `door`, init learns with CONTROL_MAPPED. */
+    /* The rest, `door`, `stdio` and the sources of `plan` init learns with
+     * CONTROL_TOLD. */
     bool own_proc;    /* hand out an unhidden procfs for the watchers */
     bool limit_nproc; /* no pids cgroup: RLIMIT_NPROC stands in */
     bool cgroup_own;  /* the process is in a group of this run */
@@ -135,6 +130,10 @@ void fence_note(struct fence *f, enum fence_layer layer, enum layer_state state,
 void fence_fail(struct fence *f, const struct error *err);
 /* Takes it out again: an error whose text is what init or payload said. */
 int fence_failure(const struct fence *f, struct error *err);
+
+/* Tells init, once, what was not known when it was cloned; and its side of that. */
+int told_send(struct fence *f, struct error *err);
+int told_receive(struct fence *f, struct error *err);
 
 /* Pid 1 of the sandbox; never returns. Runs in the cloned child. */
 _Noreturn void init_main(struct fence *f);

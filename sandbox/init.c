@@ -52,41 +52,6 @@ static void say(struct fence *f, char message) {
     if (send(f->control[1], &message, 1, MSG_NOSIGNAL) < 0) _exit(1);
 }
 
-static void take_door(struct fence *f, struct msghdr *header) {
-    const struct cmsghdr *c = CMSG_FIRSTHDR(header);
-    if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) return;
-    size_t size = c->cmsg_len - CMSG_LEN(0);
-    f->door.count = size / sizeof *f->door.fds;
-    memcpy(f->door.fds, CMSG_DATA(c), size);
-}
-
-static int await_mapped(struct fence *f, struct error *err) {
-    union {
-        char bytes[CMSG_SPACE(sizeof f->door.fds)];
-        struct cmsghdr align;
-    } space = {0};
-    struct control_mapped message = {0};
-    struct iovec data = {.iov_base = &message, .iov_len = sizeof message};
-    struct msghdr header = {.msg_iov = &data,
-                            .msg_iovlen = 1,
-                            .msg_control = space.bytes,
-                            .msg_controllen = sizeof space.bytes};
-    ssize_t n;
-    do n = recvmsg(f->control[1], &header, MSG_CMSG_CLOEXEC);
-    while (n < 0 && errno == EINTR);
-    if (n == 0) _exit(1); /* the launcher is gone */
-    if (n < 0) return error_sys(err, errno, "control socket");
-    if (n != sizeof message || message.message != CONTROL_MAPPED)
-        return error_set(err, ERROR_INTERNAL, "unexpected message %d", message.message);
-    if (header.msg_flags & MSG_CTRUNC)
-        return error_set(err, ERROR_LIMIT, "the groups' descriptors did not all arrive");
-    take_door(f, &header);
-    f->cgroup_own = message.cgroup_own;
-    f->own_proc = message.own_proc;
-    f->limit_nproc = message.limit_nproc;
-    return 0;
-}
-
 static void send_handles(struct fence *f, const int *handles) {
     /* A missing handle is sent as the control socket itself: the list stays whole. */
     int fds[FENCE_HANDLES];
@@ -193,7 +158,7 @@ static int build(struct fence *f, struct error *err) {
      * while the kernel makes it. */
     if (unshare(CLONE_NEWNET) < 0) return error_sys(err, errno, "new network namespace");
     mark(f, STEP_NETWORK);
-    if (await_mapped(f, err) < 0) return -1;
+    if (told_receive(f, err) < 0) return -1;
     mark(f, STEP_TOLD);
     if (enter_groups(f, err) < 0) return -1;
     enter_time(f);

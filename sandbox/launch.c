@@ -7,6 +7,7 @@
 #include "sandbox/collect.h"
 #include "sandbox/live.h"
 #include "sandbox/report.h"
+#include "sandbox/run_folder.h"
 #include "sandbox/supervise.h"
 
 #include <errno.h>
@@ -42,6 +43,7 @@ static void launch_init(struct launch *l, const struct spec *spec, int dir_fd,
     r->result = result;
     r->fence = &l->fence;
     r->pidfd = r->userns = r->signals = r->workspace = -1;
+    r->loop = (struct loop){.epoll = -1, .deadline = -1, .look = -1};
     for (int i = 0; i < FENCE_HANDLES; i++) r->handles[i] = -1;
     for (int i = 0; i < 2; i++)
         r->output.streams[i] = (struct output_stream){.pipe = -1, .file = -1, .copy = -1};
@@ -117,6 +119,15 @@ static int check_inherited(int fd, struct error *err) {
     return error_set(err, ERROR_DENIED, "descriptor %d is a folder, which is never handed in", fd);
 }
 
+/* Which of 0, 1 and 2 are pipes of ours, which init is to know when it is
+ * cloned; the pipes themselves follow. */
+static void choose_stdio(struct launch *l) {
+    const struct spec *spec = l->run.spec;
+    const enum spec_stdio modes[3] = {spec->stdin_mode, spec->stdout_mode, spec->stderr_mode};
+    for (int i = 1; i < 3; i++)
+        l->fence.stdio_ours[i] = modes[i] == STDIO_FILE || modes[i] == STDIO_TEE;
+}
+
 static int prepare_stdio(struct launch *l, struct error *err) {
     const struct spec *spec = l->run.spec;
     struct fence *f = &l->fence;
@@ -126,7 +137,6 @@ static int prepare_stdio(struct launch *l, struct error *err) {
     if (l->null_fd < 0) return error_sys(err, errno, "/dev/null");
     for (int i = 0; i < 3; i++) {
         if (modes[i] == STDIO_INHERIT && check_inherited(i, err) < 0) return -1;
-        f->stdio_ours[i] = i > 0 && l->program_ends[i - 1] >= 0;
         f->stdio[i] = f->stdio_ours[i]            ? l->program_ends[i - 1]
                       : modes[i] == STDIO_INHERIT ? i
                                                   : l->null_fd;
@@ -139,19 +149,32 @@ static int prepare_stdio(struct launch *l, struct error *err) {
     return 0;
 }
 
+/* What init inherits by its clone. */
 static int prepare_fence(struct launch *l, struct error *err) {
     struct fence *f = &l->fence;
+    choose_stdio(l);
     if (plan_make(l->run.spec, &l->policy, &f->plan, err) < 0) return -1;
-    if (f->identity.privilege == PRIVILEGE_ROOT && mounts_open_sources(&f->plan, err) < 0)
-        return -1;
-    if (l->run.spec->workspace_source) {
-        l->run.workspace = dir_open(l->run.spec->workspace_source, err);
-        if (l->run.workspace < 0) return error_wrap(err, "workspace");
-    }
-    mark(l, STEP_PLANNED);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, f->control) < 0 ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, f->release) < 0)
         return error_sys(err, errno, "socket pair");
+    return 0;
+}
+
+/* What it is told of later, made while it makes its network namespace. */
+static int prepare_rest(struct launch *l, struct error *err) {
+    struct run *r = &l->run;
+    struct fence *f = &l->fence;
+    if (l->dir_fd >= 0 && run_folder_claim(l->dir_fd, err) < 0) return -1;
+    if (prepare_stdio(l, err) < 0) return -1;
+    if (f->identity.privilege == PRIVILEGE_ROOT && mounts_open_sources(&f->plan, err) < 0)
+        return -1;
+    mark(l, STEP_PLANNED);
+    if (r->spec->workspace_source) {
+        r->workspace = dir_open(r->spec->workspace_source, err);
+        if (r->workspace < 0) return error_wrap(err, "workspace");
+    }
+    if (take_groups(l, err) < 0) return -1;
+    mark(l, STEP_GROUPS);
     return 0;
 }
 
@@ -191,31 +214,6 @@ static int open_userns(struct run *r, struct error *err) {
     return r->userns < 0 ? error_sys(err, errno, "%s", path) : 0;
 }
 
-static int send_mapped(struct fence *f, struct error *err) {
-    union {
-        char bytes[CMSG_SPACE(sizeof f->door.fds)];
-        struct cmsghdr align;
-    } space = {0};
-    struct control_mapped message = {.message = CONTROL_MAPPED,
-                                     .cgroup_own = f->cgroup_own,
-                                     .own_proc = f->own_proc,
-                                     .limit_nproc = f->limit_nproc};
-    struct iovec data = {.iov_base = &message, .iov_len = sizeof message};
-    struct msghdr header = {.msg_iov = &data, .msg_iovlen = 1};
-    size_t size = f->door.count * sizeof *f->door.fds;
-    if (size) {
-        header.msg_control = space.bytes;
-        header.msg_controllen = CMSG_SPACE(size);
-        struct cmsghdr *c = CMSG_FIRSTHDR(&header);
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(size);
-        memcpy(CMSG_DATA(c), f->door.fds, size);
-    }
-    if (sendmsg(f->control[0], &header, MSG_NOSIGNAL) == sizeof message) return 0;
-    return fence_failure(f, err);
-}
-
 static int clone_init(struct launch *l, struct error *err) {
     struct run *r = &l->run;
     struct fence *f = &l->fence;
@@ -236,14 +234,31 @@ static int clone_init(struct launch *l, struct error *err) {
     mark(l, STEP_CLONED);
     close_fd(&f->control[1]);
     close_fd(&f->release[1]);
+    return 0;
+}
+
+static int tell_init(struct launch *l, struct error *err) {
+    struct run *r = &l->run;
+    struct fence *f = &l->fence;
+    if (prepare_rest(l, err) < 0 || open_userns(r, err) < 0 ||
+        identity_map(&f->identity, r->init, err) < 0)
+        return -1;
+    mark(l, STEP_MAPPED);
+    if (told_send(f, err) < 0) return -1;
+    /* The program's ends are init's now: ours would keep the streams open. */
     close_fd(&l->program_ends[0]);
     close_fd(&l->program_ends[1]);
-    if (take_groups(l, err) < 0) return -1;
-    mark(l, STEP_GROUPS);
-    if (open_userns(r, err) < 0 || identity_map(&f->identity, r->init, err) < 0) return -1;
-    mark(l, STEP_MAPPED);
-    if (send_mapped(f, err) < 0) return -1;
     mark(l, STEP_TOLD);
+    return 0;
+}
+
+/* What needs nothing of init, while it and the payload build the fence. */
+static int prepare_watch(struct launch *l, struct error *err) {
+    struct run *r = &l->run;
+    if (output_create_files(&r->output, l->dir_fd, err) < 0 || supervise_prepare(r, err) < 0 ||
+        report_limits(&l->fence, r->cg, r->result, err) < 0)
+        return -1;
+    mark(l, STEP_FILES);
     return 0;
 }
 
@@ -253,11 +268,10 @@ static int start(struct launch *l, struct error *err) {
     struct run *r = &l->run;
     /* Signals first: told to stop from now on, we still give everything back. */
     if (take_signals(r, err) < 0 || load_policy(l, err) < 0 || take_host(l, err) < 0 ||
-        prepare_stdio(l, err) < 0 || prepare_fence(l, err) < 0 || clone_init(l, err) < 0 ||
-        setup_await(r, err) < 0)
+        prepare_fence(l, err) < 0 || clone_init(l, err) < 0 || tell_init(l, err) < 0 ||
+        prepare_watch(l, err) < 0 || setup_await(r, err) < 0)
         return -1;
     if (report_layers(&l->fence, r->cg, r->result, err) < 0 ||
-        report_limits(&l->fence, r->cg, r->result, err) < 0 ||
         report_check(r->spec, r->result, err) < 0)
         return -1;
     r->result->t_ready = clock_mono_ns();
@@ -287,6 +301,7 @@ static void give_back(struct launch *l) {
     struct run *r = &l->run;
     supervise_kill(r);
     output_close(&r->output);
+    supervise_close(r);
     for (int i = 0; i < FENCE_HANDLES; i++) close_fd(&r->handles[i]);
     close_fd(&r->userns);
     close_fd(&r->signals);

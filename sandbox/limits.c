@@ -5,8 +5,7 @@
 
 enum { STACK_BYTES = 8 << 20, MEMLOCK_BYTES = 8 << 20, OPEN_FILES = 1024, QUEUE_BYTES = 819200 };
 
-static int set_limit(int what, const char *name, uint64_t soft, uint64_t hard,
-                     struct error *err) {
+static int set_limit(int what, const char *name, uint64_t soft, uint64_t hard, struct error *err) {
     struct rlimit now;
     if (getrlimit(what, &now) < 0) return error_sys(err, errno, "read %s", name);
     /* Lowering is always allowed; a hard limit of our own cannot be exceeded. */

@@ -51,7 +51,9 @@ static void entry_clear(struct entry *e) {
 }
 #define _cleanup_entry_ __attribute__((cleanup(entry_clear)))
 
-/* In one write, so that a reader and a crash see a whole text: it only grows. */
+/* Once, when all that it tells is known (a sweep of an entry without text looks
+ * for groups by its name), and in one write, so that a reader and a crash see a
+ * whole text. */
 static int entry_write(const struct live *l, struct error *err) {
     _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
     size_t len = 0;
@@ -64,8 +66,7 @@ static int entry_write(const struct live *l, struct error *err) {
     const char *text = json_writer_text(w, &len);
     if (!text) return error_sys(err, ENOMEM, "live entry %s", l->id);
     ssize_t n = pwrite(l->fd, text, len, 0);
-    if (n != (ssize_t)len || ftruncate(l->fd, (off_t)len) < 0)
-        return error_sys(err, n < 0 ? errno : ENOSPC, "live entry %s", l->id);
+    if (n != (ssize_t)len) return error_sys(err, n < 0 ? errno : ENOSPC, "live entry %s", l->id);
     return 0;
 }
 
@@ -175,8 +176,9 @@ static int occupy(struct live *l, struct error *err) {
     if (l->fd < 0) return -1;
     struct stat st;
     if (fstat(l->fd, &st) < 0) return error_sys(err, errno, "live entry %s", l->id);
-    if (st.st_size > 0 && sweep_locked(l->fd, l->id, err) < 0) return -1;
-    return entry_write(l, err);
+    if (st.st_size == 0) return 0;
+    if (sweep_locked(l->fd, l->id, err) < 0) return -1;
+    return ftruncate(l->fd, 0) < 0 ? error_sys(err, errno, "live entry %s", l->id) : 0;
 }
 
 int live_register(const char *id, struct live **out, struct error *err) {
@@ -235,7 +237,7 @@ int live_reserve_ids(struct live *l, uint32_t *base, struct error *err) {
     }
     if (l->slot_fd < 0) return error_set(err, ERROR_LIMIT, "all %d id ranges are in use", ID_SLOTS);
     *base = (uint32_t)l->id_base;
-    return entry_write(l, err);
+    return 0;
 }
 
 int live_record_cgroups(struct live *l, char *const *paths, struct error *err) {

@@ -22,7 +22,7 @@ int live_register(const char *id, struct live **out, struct error *err);
  * 0x40000000 + slot · 65,536), free of other live sandboxes. Given back with
  * the entry. */
 int live_reserve_ids(struct live *l, uint32_t *base, struct error *err);
-/* Records the groups, so that a sweep finds them. */
+/* Records the groups and all else of the entry, so that a sweep finds them. */
 int live_record_cgroups(struct live *l, char *const *paths, struct error *err);
 /* Removes the entry. */
 void live_release(struct live *l);

@@ -63,6 +63,7 @@
 #include "common/log.h"
 #include "sandbox/launch.h"
 #include "sandbox/live.h"
+#include "sandbox/run_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -101,63 +102,6 @@ struct options {
 static int say_failure(const struct error *err) {
     fprintf(stderr, "paddock-sandbox: %s\n", error_text(err));
     return EXIT_OURS;
-}
-
-/* ---- files of the run folder ---- */
-
-/* Replaces a file whole. Not synced: kill -9 of any process cannot lose it, and
- * whoever acknowledges a result makes it durable first; a sync here would cost
- * more than the launch itself. */
-static int replace_file(int dir_fd, const char *name, const char *text, size_t len,
-                        struct error *err) {
-    _cleanup_free_ char *temporary = str_printf(".%s.%d", name, (int)getpid());
-    if (!temporary) return error_sys(err, ENOMEM, "%s", name);
-    unlinkat(dir_fd, temporary, 0);
-    _cleanup_close_ int fd =
-        openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (fd < 0) return error_sys(err, errno, "create %s", temporary);
-    if (write_all(fd, text, len) < 0 || renameat(dir_fd, temporary, dir_fd, name) < 0) {
-        error_sys(err, errno, "write %s", name);
-        unlinkat(dir_fd, temporary, 0);
-        return -1;
-    }
-    return 0;
-}
-
-/* Field 22 of /proc/self/stat: with the pid it names this process for ever. */
-static int64_t start_ticks(void) {
-    _cleanup_buf_ struct buf text = {0};
-    if (file_read("/proc/self/stat", 4096, &text, NULL) < 0) return 0;
-    const char *p = strrchr(buf_text(&text), ')');
-    for (int field = 2; p && field < 22; field++) p = strchr(p + 1, ' ');
-    return p ? strtoll(p + 1, NULL, 10) : 0;
-}
-
-static int write_launcher(int dir_fd, struct error *err) {
-    char text[96];
-    int n = snprintf(text, sizeof text, "{\"pid\": %d, \"start_ticks\": %" PRId64 "}\n",
-                     (int)getpid(), start_ticks());
-    /* A result of an earlier run here would be taken for ours. Its launcher.json
-     * says nothing any more, and to rename over a file makes ext4 write out the
-     * new one at once. */
-    if (unlinkat(dir_fd, "result.json", 0) < 0 && errno != ENOENT)
-        return error_sys(err, errno, "remove the old result.json");
-    if (unlinkat(dir_fd, "launcher.json", 0) < 0 && errno != ENOENT)
-        return error_sys(err, errno, "remove the old launcher.json");
-    return replace_file(dir_fd, "launcher.json", text, (size_t)n, err);
-}
-
-static int deliver(const struct result *r, int dir_fd, bool print, struct error *err) {
-    _cleanup_json_writer_ struct json_writer *w = json_writer_new(true);
-    if (!w) return error_sys(err, ENOMEM, "result");
-    if (result_encode(r, w, err) < 0) return -1;
-    size_t len = 0;
-    const char *text = json_writer_text(w, &len);
-    if (!text) return error_set(err, ERROR_INTERNAL, "result: could not be written as JSON");
-    if (dir_fd >= 0 && replace_file(dir_fd, "result.json", text, len, err) < 0) return -1;
-    if (print && write_all(STDOUT_FILENO, text, len) < 0)
-        return error_sys(err, errno, "print the result");
-    return 0;
 }
 
 /* ---- run ---- */
@@ -200,13 +144,11 @@ static int run(const struct options *o, int64_t begin, struct error *err) {
     if (dir && dir_fd < 0) return error_wrap(err, "run folder");
     if (!dir && !o->print)
         return error_set(err, ERROR_INVALID, "where is the result to go? Give --dir or --print");
-    if (dir_fd >= 0 && write_launcher(dir_fd, err) < 0)
-        return error_wrap(err, "run folder %s", dir);
     struct fence_page *page = fence_page_new(err);
     if (!page) return -1;
     step_mark(&page->steps, STEP_LAUNCHER, STEP_SPEC);
     if (launch_run(&spec, dir_fd, page, &result, err) < 0 ||
-        deliver(&result, dir_fd, o->print, err) < 0)
+        run_folder_deliver(&result, dir_fd, o->print, err) < 0)
         return -1;
     step_mark(&page->steps, STEP_LAUNCHER, STEP_DELIVERED);
     return o->steps ? leave_steps(&page->steps, o->steps, err) : 0;

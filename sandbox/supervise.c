@@ -27,15 +27,6 @@ enum {
 /* What the loop listens to. */
 enum source { SIGNALS, CONTROL, RELEASE, INIT, OUT, ERR, OUT_COPY, ERR_COPY, OOM, DEADLINE, LOOK };
 
-struct loop {
-    int epoll;
-    int deadline; /* timerfd: the wall limit, then the grace, then the patience */
-    int look;     /* timerfd of the watchers */
-    bool killing; /* SIGKILL was asked for */
-    bool forced;  /* … and init was killed, since it did not answer */
-    bool copy_watched[2];
-};
-
 static int listen_to(struct loop *l, enum source source, int fd, struct error *err) {
     struct epoll_event e = {.events = EPOLLIN, .data.u32 = source};
     if (source == OUT_COPY || source == ERR_COPY) e.events = EPOLLOUT;
@@ -71,10 +62,17 @@ static int loop_open(struct loop *l, struct run *r, struct error *err) {
     return 0;
 }
 
-static void loop_close(struct loop *l) {
+int supervise_prepare(struct run *r, struct error *err) {
+    witness_read(&r->before, NULL);
+    return loop_open(&r->loop, r, err);
+}
+
+void supervise_close(struct run *r) {
+    struct loop *l = &r->loop;
     if (l->epoll >= 0) close(l->epoll);
     if (l->deadline >= 0) close(l->deadline);
     if (l->look >= 0) close(l->look);
+    *l = (struct loop){.epoll = -1, .deadline = -1, .look = -1};
 }
 
 /* ---- ending ---- */
@@ -214,7 +212,6 @@ static void on_event(struct run *r, struct loop *l, enum source source) {
 
 static int release(struct run *r, struct loop *l, struct error *err) {
     watch_open(&r->watch, r->spec, r->cg, r->handles);
-    witness_read(&r->before, NULL);
     char go = RELEASE_GO;
     int64_t now = clock_mono_ns();
     r->result->t_clock_start = now;
@@ -347,14 +344,16 @@ static void account(struct run *r) {
     res->output_truncated = r->output.truncated;
     res->t_first_output = r->output.first_ns;
     witness_report(&r->before, &r->after, res);
+    if (u->io_read_bytes < 0) { /* no group counts them: blocks of 512 bytes (getrusage(2)) */
+        res->io_read_bytes = (int64_t)ru->ru_inblock * 512;
+        res->io_write_bytes = (int64_t)ru->ru_oublock * 512;
+    }
     res->frequency_khz = witness_frequency();
 }
 
 int supervise(struct run *r, struct error *err) {
-    struct loop l = {-1, -1, -1, false, false, {false, false}};
-    int result =
-        loop_open(&l, r, err) < 0 || release(r, &l, err) < 0 || run_loop(r, &l, err) < 0 ? -1 : 0;
-    loop_close(&l);
+    struct loop *l = &r->loop;
+    int result = release(r, l, err) < 0 || run_loop(r, l, err) < 0 ? -1 : 0;
     supervise_kill(r);
     if (result < 0) return -1;
     struct result *res = r->result;

@@ -15,6 +15,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* The launcher's epoll loop. */
+struct loop {
+    int epoll;    /* -1: not open */
+    int deadline; /* timerfd: the wall limit, then the grace, then the patience */
+    int look;     /* timerfd of the watchers */
+    bool killing; /* SIGKILL was asked for */
+    bool forced;  /* … and init was killed, since it did not answer */
+    bool copy_watched[2];
+};
+
 struct run {
     const struct spec *spec;
     struct fence *fence;
@@ -23,6 +33,7 @@ struct run {
     struct output output;
     struct watch watch;
     struct witness before, after;
+    struct loop loop;
     pid_t init;
     int pidfd;     /* of init; -1: none */
     int userns;    /* of the sandbox */
@@ -41,6 +52,9 @@ struct run {
 /* Waits until init and payload are ready, filling the workspace meanwhile.
  * ERROR_CANCELLED when told to stop. */
 int setup_await(struct run *r, struct error *err);
+/* Opens the loop and looks at the machine, before the program is released. */
+int supervise_prepare(struct run *r, struct error *err);
+void supervise_close(struct run *r);
 /* Releases the program and stays until nothing of the sandbox runs any more.
  * Fills in how it ended, times, counts. */
 int supervise(struct run *r, struct error *err);
