@@ -183,7 +183,7 @@ static int compile_parts(const struct compiler *c, struct policy_filter *out, st
     for (size_t i = 0; rc == 0 && i < c->part_count; i++) rc = compile_part(c, i, &parts[i], err);
     if (rc == 0) rc = policy_join(parts, c->part_count, c->routes, c->route_count, out, err);
     for (size_t i = 0; i < c->part_count; i++) free(parts[i].insns);
-    return rc;
+    return rc == 0 ? policy_shrink(out, err) : rc;
 }
 
 int policy_compile(const struct policy *p, struct policy_filter *out, struct error *err) {

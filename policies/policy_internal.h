@@ -95,4 +95,17 @@ int policy_join(const struct policy_part *parts, size_t part_count,
                 const struct policy_route *routes, size_t route_count, struct policy_filter *out,
                 struct error *err);
 
+/* ---- shrink.c ---- */
+
+/* The native architecture, as a filter sees it. */
+#if defined __x86_64__
+#define SECCOMP_ARCH AUDIT_ARCH_X86_64
+#elif defined __aarch64__
+#define SECCOMP_ARCH AUDIT_ARCH_AARCH64
+#endif
+
+/* Rewrites a program into one that answers every call in the same way with fewer
+ * instructions; leaves it where that cannot be done. -1 only for lack of memory. */
+int policy_shrink(struct policy_filter *f, struct error *err);
+
 #endif
