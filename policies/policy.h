@@ -74,6 +74,7 @@ struct policy {
     bool devpts;             /* whether an own devpts instance is mounted */
     bool exec_workspace;     /* whether programs in the workspace may be executed */
     bool exec_tmp;           /* … and in /tmp */
+    bool proc_machine;       /* /proc shows the machine too (cpuinfo, meminfo, stat) */
     char **devices;          /* beyond the fixed minimal set; absolute paths; usually none */
     char sha256[DIGEST_HEX]; /* of the file's bytes */
 };

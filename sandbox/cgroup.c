@@ -163,10 +163,10 @@ static bool is_cgroupfs(int fd, bool unified) {
 
 /* Opens <mount><base>/paddock, making it if need be. */
 static int open_parent(const char *path, bool unified) {
-    int fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT) {
         if (mkdir(path, 0755) < 0 && errno != EEXIST) return -1;
-        fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        fd = openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     }
     if (fd >= 0 && !is_cgroupfs(fd, unified)) {
         close(fd);

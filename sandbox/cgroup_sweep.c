@@ -45,7 +45,7 @@ static int add_recorded(struct cgroup *cg, const struct cgroup_map *map, const c
     g.path = strdup(path);
     g.in_hierarchy =
         str_printf("%s%s", strcmp(h->root, "/") == 0 ? "" : h->root, path + strlen(h->mount));
-    g.parent = open(parent, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    g.parent = openat(AT_FDCWD, parent, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (g.parent >= 0) g.fd = openat(g.parent, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (g.fd < 0 || !g.path || !g.in_hierarchy) {
         int saved = g.fd < 0 ? errno : ENOMEM;

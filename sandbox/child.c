@@ -67,9 +67,8 @@ static int await_root(enum built_message wanted, struct error *err) {
 }
 
 static int drop_privilege(struct fence *f, struct error *err) {
-    if (capabilities_drop_bounding(err) < 0 || capabilities_lock(err) < 0 ||
-        identity_become_payload(&f->identity, err) < 0 || capabilities_keep(0, err) < 0)
-        return -1;
+    /* The bounding set is empty and the secure bits are locked: by init. */
+    if (identity_become_payload(&f->identity, err) < 0 || capabilities_keep(0, err) < 0) return -1;
     fence_note(f, FENCE_CAPABILITIES, LAYER_ON, "none; bounding set empty, secure bits locked");
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
         return error_sys(err, errno, "no_new_privs");
@@ -83,7 +82,7 @@ static int drop_privilege(struct fence *f, struct error *err) {
  * followed then. */
 static int enter_folder(const char *path, struct error *err) {
     char now[PATH_MAX];
-    _cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_close_ int root = openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     bool down = path[0] == '/' && path[1] && path_is_confined(path + 1);
     _cleanup_close_ int plain =
         down                     ? open_beneath(root, path + 1, O_PATH | O_DIRECTORY | O_CLOEXEC, 0)

@@ -121,7 +121,7 @@ int identity_detect(struct identity *out, struct error *err) {
 static int write_proc(pid_t pid, const char *file, const char *text, struct error *err) {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
-    _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+    _cleanup_close_ int fd = openat(AT_FDCWD, path, O_WRONLY | O_CLOEXEC);
     if (fd < 0 || write(fd, text, strlen(text)) < 0)
         return error_sys(err, errno, "write \"%.60s\" to %s", text, path);
     return 0;

@@ -79,7 +79,7 @@ static void send_handles(struct fence *f, const int *handles) {
 /* ---- building ---- */
 
 static int write_self(const char *path, const char *text) {
-    _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+    _cleanup_close_ int fd = openat(AT_FDCWD, path, O_WRONLY | O_CLOEXEC);
     return fd < 0 || write(fd, text, strlen(text)) < 0 ? -1 : 0;
 }
 
@@ -170,6 +170,8 @@ static int build(struct fence *f, struct error *err) {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return error_sys(err, errno, "prctl");
     if (user_mode && own_stdio(f, err) < 0) return -1;
+    /* Before the fork: the payload has these from us. */
+    if (capabilities_drop_bounding(err) < 0 || capabilities_lock(err) < 0) return -1;
     if (sethostname(f->spec->hostname, strlen(f->spec->hostname)) < 0)
         return error_sys(err, errno, "hostname");
     enter_keyring(f);
@@ -207,10 +209,13 @@ static void on_signal(int signal) {
 /* Every signal is blocked for good but SIGCHLD, which is let through in ppoll
  * only: no signal from inside does anything to pid 1. */
 static int take_signals(sigset_t *waiting, struct error *err) {
+    static const unsigned long every = ~0UL;
     sigset_t all;
     sigfillset(&all);
     struct sigaction action = {.sa_handler = on_signal};
-    if (sigprocmask(SIG_SETMASK, &all, NULL) < 0 || sigaction(SIGCHLD, &action, NULL) < 0)
+    /* By the system call: a C library leaves out the signals it keeps to itself. */
+    if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &every, NULL, 8) < 0 ||
+        sigaction(SIGCHLD, &action, NULL) < 0)
         return error_sys(err, errno, "signals");
     *waiting = all;
     sigdelset(waiting, SIGCHLD);
@@ -226,9 +231,7 @@ static int shrink(struct fence *f, struct error *err) {
     f->control[1] = 0;
     if (syscall(SYS_close_range, 1, ~0U, 0) < 0) return error_sys(err, errno, "close_range");
     uint64_t kept = f->identity.privilege == PRIVILEGE_PLAIN ? 0 : UINT64_C(1) << CAP_KILL;
-    if (capabilities_drop_bounding(err) < 0 || capabilities_lock(err) < 0 ||
-        capabilities_keep(kept, err) < 0)
-        return -1;
+    if (capabilities_keep(kept, err) < 0) return -1;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return error_sys(err, errno, "no_new_privs");
     prctl(PR_SET_NAME, "paddock-init", 0, 0, 0);
     return 0;

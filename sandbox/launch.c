@@ -83,8 +83,6 @@ static int take_host(struct launch *l, struct error *err) {
     struct identity *id = &l->fence.identity;
     if (identity_detect(id, err) < 0) return -1;
     l->run.result->privilege = strdup(privilege_name(id->privilege));
-    _cleanup_error_ struct error swept = {0};
-    if (live_sweep(&swept) < 0) log_warn("sweep of dead sandboxes: %s", error_text(&swept));
     if (live_register(spec->id, &l->live, err) < 0) return -1;
     if (id->privilege == PRIVILEGE_ROOT && live_reserve_ids(l->live, &id->base, err) < 0) return -1;
     mark(l, STEP_REGISTERED);
@@ -133,7 +131,7 @@ static int prepare_stdio(struct launch *l, struct error *err) {
     struct fence *f = &l->fence;
     enum spec_stdio modes[3] = {spec->stdin_mode, spec->stdout_mode, spec->stderr_mode};
     if (output_open(&l->run.output, spec, l->dir_fd, l->program_ends, err) < 0) return -1;
-    l->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    l->null_fd = openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC);
     if (l->null_fd < 0) return error_sys(err, errno, "/dev/null");
     for (int i = 0; i < 3; i++) {
         if (modes[i] == STDIO_INHERIT && check_inherited(i, err) < 0) return -1;
@@ -210,7 +208,7 @@ static int explain_clone(int errnum, struct error *err) {
 static int open_userns(struct run *r, struct error *err) {
     char path[48];
     snprintf(path, sizeof path, "/proc/%d/ns/user", (int)r->init);
-    r->userns = open(path, O_RDONLY | O_CLOEXEC);
+    r->userns = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
     return r->userns < 0 ? error_sys(err, errno, "%s", path) : 0;
 }
 

@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/json.h"
+#include "common/log.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/live_internal.h"
 
@@ -115,9 +116,7 @@ static bool is_entry(const char *name) {
     return str_is_name(name) && strcmp(name, "ids") != 0;
 }
 
-int live_sweep(struct error *err) {
-    _cleanup_close_ int dir = live_dir_open(err);
-    if (dir < 0) return -1;
+static int sweep_in(int dir, struct error *err) {
     _cleanup_closedir_ DIR *d = list_entries(dir);
     if (!d) return error_sys(err, errno, "live registry");
     int swept = 0;
@@ -133,6 +132,11 @@ int live_sweep(struct error *err) {
         if (unlinkat(dir, e->d_name, 0) == 0) swept++;
     }
     return failed ? -1 : swept;
+}
+
+int live_sweep(struct error *err) {
+    _cleanup_close_ int dir = live_dir_open(err);
+    return dir < 0 ? -1 : sweep_in(dir, err);
 }
 
 /* ---- registering ---- */
@@ -170,8 +174,10 @@ static void live_free(struct live *l) {
 }
 
 static int occupy(struct live *l, struct error *err) {
+    _cleanup_error_ struct error swept = {0};
     l->dir = live_dir_open(err);
     if (l->dir < 0) return -1;
+    if (sweep_in(l->dir, &swept) < 0) log_warn("sweep of dead sandboxes: %s", error_text(&swept));
     l->fd = lock_entry(l->dir, l->id, err);
     if (l->fd < 0) return -1;
     struct stat st;

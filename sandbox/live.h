@@ -16,7 +16,8 @@
 
 struct live; /* this launcher's entry; holds the lock */
 
-/* Registers `id`; ERROR_EXISTS when a live sandbox has that id. */
+/* Sweeps what dead launchers left, then registers `id`; ERROR_EXISTS when a live sandbox has that
+ * id. */
 int live_register(const char *id, struct live **out, struct error *err);
 /* Root only: reserves one of the pool's ranges of 65,536 host ids (base
  * 0x40000000 + slot · 65,536), free of other live sandboxes. Given back with

@@ -247,23 +247,25 @@ static int proc_refused(int errnum, struct error *err) {
 }
 
 /* `hidden`: processes of others are invisible in it (hidepid). */
-static int make_proc(bool hidden, uint64_t attributes, struct error *err) {
+static int make_proc(bool hidden, bool processes_only, uint64_t attributes, struct error *err) {
     _cleanup_close_ int fs = fs_open("proc");
     if (fs < 0) return proc_refused(errno, err);
     if (hidden && fs_option(fs, "hidepid", "invisible") < 0)
         return error_sys(err, errno, "procfs with hidepid");
+    if (processes_only && fs_option(fs, "subset", "pid") < 0)
+        return error_sys(err, errno, "procfs of processes only");
     int mount = fs_mount(fs, attributes);
     return mount < 0 ? proc_refused(errno, err) : mount;
 }
 
 static int step_proc(struct site *site, const struct mount_step *s, int *own, struct error *err) {
     if (own) {
-        _cleanup_close_ int plain = make_proc(false, s->attributes, err);
+        _cleanup_close_ int plain = make_proc(false, false, s->attributes, err);
         if (plain < 0) return -1;
         *own = openat(plain, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (*own < 0) return error_sys(err, errno, "open procfs");
     }
-    _cleanup_close_ int mount = make_proc(true, s->attributes, err);
+    _cleanup_close_ int mount = make_proc(true, s->processes_only, s->attributes, err);
     return mount < 0 ? -1 : attach_at(site, s->target, mount, true, err);
 }
 

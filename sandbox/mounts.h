@@ -45,6 +45,7 @@ struct mount_step {
     unsigned mode;         /* of its root folder */
     bool payload_owned;    /* … which belongs to the payload instead of init */
     bool optional;         /* nothing happens when the source is missing */
+    bool processes_only;   /* of a procfs: nothing of the machine */
     bool keep_links;       /* the source itself may not be a link (images) */
     int handle;            /* hand out a descriptor as this fence_handle; -1: no */
     int fd;                /* of the opened source; -1 */

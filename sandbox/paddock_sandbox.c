@@ -130,7 +130,7 @@ static int load_spec(const char *path, struct spec *spec, struct result *result,
 }
 
 static int leave_steps(const struct steps *steps, const char *path, struct error *err) {
-    _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    _cleanup_close_ int fd = openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0 || steps_print(steps, fd) < 0) return error_sys(err, errno, "steps to %s", path);
     return 0;
 }
@@ -188,7 +188,7 @@ static int main_sweep(void) {
 /* A program started without 0, 1 or 2 would find its pipes there. */
 static int hold_stdio(void) {
     int fd;
-    do fd = open("/dev/null", O_RDWR);
+    do fd = openat(AT_FDCWD, "/dev/null", O_RDWR);
     while (fd >= 0 && fd <= STDERR_FILENO);
     if (fd >= 0) close(fd);
     return fd < 0 ? -1 : 0;

@@ -64,14 +64,15 @@ static struct mount_step *add_tmpfs(struct mount_plan *p, const char *target, in
  * inside, when the program does), all else is bound. */
 static void add_entry(struct mount_plan *p, const char *host, const char *target) {
     struct stat st;
-    if (lstat(host, &st) < 0) return;
     char text[PATH_MAX];
-    if (S_ISLNK(st.st_mode)) {
-        ssize_t n = readlink(host, text, sizeof text - 1);
-        if (n <= 0) return;
+    ssize_t n = readlink(host, text, sizeof text - 1);
+    if (n > 0) {
         text[n] = '\0';
         add(p, MOUNT_LINK, target, text);
-    } else if (S_ISDIR(st.st_mode) || S_ISREG(st.st_mode)) {
+        return;
+    }
+    if (lstat(host, &st) < 0) return;
+    if (S_ISDIR(st.st_mode) || S_ISREG(st.st_mode)) {
         add_bind(p, target, host, CONST)->keep_links = true;
     }
 }
@@ -110,7 +111,8 @@ static void hide_installation(struct mount_plan *p) {
     _cleanup_free_ char *before = NULL;
     for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
         /* Where it really is: a mount point is reached through no link. */
-        char *real = places[i] ? realpath(places[i], NULL) : NULL;
+        bool there = places[i] && access(places[i], F_OK) == 0;
+        char *real = there ? realpath(places[i], NULL) : NULL;
         if (!real || !str_starts(real, "/usr/") || str_eq(real, before)) {
             free(real);
             continue;
@@ -151,7 +153,7 @@ static int plan_folder_image(struct mount_plan *p, const char *path, struct erro
     return 0;
 }
 
-static void plan_proc(struct mount_plan *p) {
+static void plan_proc(struct mount_plan *p, const struct policy *policy) {
     static const char *const masked[] = {
         "/proc/kcore",         "/proc/keys",       "/proc/key-users",   "/proc/kallsyms",
         "/proc/kmsg",          "/proc/timer_list", "/proc/sched_debug", "/proc/sysrq-trigger",
@@ -162,7 +164,10 @@ static void plan_proc(struct mount_plan *p) {
     static const char *const hidden[] = {"/proc/acpi", "/proc/scsi", "/proc/asound",
                                          "/proc/dynamic_debug"};
     add(p, MOUNT_FOLDER, MOUNT_EMPTY, NULL)->mode = 0555;
-    add(p, MOUNT_PROC, "/proc", NULL)->attributes = SAFE | MOUNT_ATTR_NOEXEC;
+    struct mount_step *proc = add(p, MOUNT_PROC, "/proc", NULL);
+    proc->attributes = SAFE | MOUNT_ATTR_NOEXEC;
+    proc->processes_only = !policy->proc_machine;
+    if (proc->processes_only) return; /* there is nothing to cover */
     for (size_t i = 0; i < ARRAY_SIZE(masked); i++) add(p, MOUNT_MASK, masked[i], NULL);
     for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) add(p, MOUNT_CONST, fixed[i], NULL);
     for (size_t i = 0; i < ARRAY_SIZE(hidden); i++) add(p, MOUNT_NOTHING, hidden[i], NULL);
@@ -225,7 +230,7 @@ int plan_make(const struct spec *spec, const struct policy *policy, struct mount
     if (strcmp(spec->image, "host") == 0) plan_host_image(out);
     else if (plan_folder_image(out, spec->image, err) < 0) return -1;
     if (plan_dev(out, policy, err) < 0) return -1;
-    plan_proc(out);
+    plan_proc(out, policy);
     if (strcmp(spec->image, "host") == 0) hide_installation(out);
     plan_writable(out, spec, policy);
     for (size_t i = 0; i < spec->mount_count; i++) {

@@ -53,7 +53,8 @@ static void note_fixed(struct fence *f) {
     for (size_t i = 0; i < ARRAY_SIZE(own); i++) fence_note(f, own[i], LAYER_ON, "own");
     fence_note(f, FENCE_ROOT, LAYER_ON, "read-only, %s; nosuid and nodev everywhere",
                strcmp(f->spec->image, "host") == 0 ? "this machine's /usr" : "the image's folders");
-    fence_note(f, FENCE_PROC, LAYER_ON, "own procfs, others' processes hidden, secrets masked");
+    fence_note(f, FENCE_PROC, LAYER_ON, "own procfs, others' processes hidden, %s",
+               f->policy->proc_machine ? "secrets masked" : "nothing of the machine");
     if (f->policy->devices && f->policy->devices[0])
         fence_note(f, FENCE_DEVICES, LAYER_ON, "the minimal set and what policy %s adds",
                    f->policy->name);

@@ -221,6 +221,7 @@ static void opening_gives_what_loading_gives(void **state) {
         assert_int_equal(opened.devpts, loaded.devpts);
         assert_int_equal(opened.exec_workspace, loaded.exec_workspace);
         assert_int_equal(opened.exec_tmp, loaded.exec_tmp);
+        assert_int_equal(opened.proc_machine, loaded.proc_machine);
         assert_int_equal(strv_len(opened.devices), strv_len(loaded.devices));
         for (size_t d = 0; d < strv_len(loaded.devices); d++)
             assert_string_equal(opened.devices[d], loaded.devices[d]);
