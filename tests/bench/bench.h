@@ -1,0 +1,109 @@
+/*
+ * What the benches share: rounds in which every tool takes one sample in a
+ * fresh random order (so that drift of the machine hits all alike), a gate that
+ * waits for a quiet moment, quantiles, the fence's spec and filter, and the
+ * arguments that make bubblewrap do the same job.
+ */
+#ifndef PADDOCK_TESTS_BENCH_H
+#define PADDOCK_TESTS_BENCH_H
+
+#include "common/error.h"
+#include "common/json.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { BENCH_MAX_ARGS = 96, BENCH_MAX_TOOLS = 16, BENCH_WARMUP = 5 };
+
+struct bench_tool {
+    const char *name;
+    const char *argv[BENCH_MAX_ARGS];
+    bool in_v2_view; /* crun refuses hybrid cgroups: it gets a view with v2 only */
+    bool available;
+    const char *why; /* when not available */
+    double *samples; /* as many as rounds; what they mean is the bench's matter */
+};
+
+struct bench {
+    char dir[64];     /* a scratch folder of our own */
+    char run_dir[96]; /* where the launcher leaves its result */
+    int filter;       /* a memfd with the compiled filter, inherited by bwrap, or -1 */
+    char filter_fd[16];
+    int v2_view; /* a mount namespace in which /sys/fs/cgroup is cgroup2, or -1 */
+    int runs;
+    unsigned seed;
+    const char *json; /* where the figures are written, or NULL */
+};
+
+/* Reads --runs N and --json FILE (and nothing else), makes the scratch folder.
+ * Ends the process on nonsense: benches are programs, not libraries. */
+void bench_begin(struct bench *b, int argc, char **argv, int runs, const char *usage);
+void bench_end(struct bench *b);
+/* "bench: what: text", exit 1. */
+_Noreturn void bench_fail(const char *what, const struct error *err);
+
+/* Waits (at most 200 ms) until nothing but us is runnable, twice in a row. */
+void bench_wait_for_quiet(void);
+void bench_shuffle(size_t *order, size_t count, unsigned *seed);
+
+void bench_sort(double *values, int n);
+double bench_quantile(const double *sorted, int n, double q);
+
+/* A path in the folder our programs were built into; fresh memory. */
+char *bench_bin(const char *program);
+/* Writes a whole file or ends the process. */
+void bench_write_text(const char *path, const char *text);
+
+/* What a spec of the fence asks for, the rest being the same in all benches. */
+struct bench_spec {
+    const char *policy;    /* path of a policy */
+    const char *argv;      /* JSON array */
+    const char *limits;    /* JSON object */
+    const char *workspace; /* a host folder copied to /work, or NULL */
+    const char *more;      /* further members, each with a comma behind it, or NULL */
+};
+/* Writes DIR/NAME and returns its path in fresh memory. */
+char *bench_write_spec(struct bench *b, const char *name, const struct bench_spec *spec);
+/* A limits object that strains nothing. */
+#define BENCH_EASY_LIMITS \
+    "{\"wall_ms\": 10000, \"memory_bytes\": 268435456, \"pids\": 64, \"output_bytes\": 65536}"
+
+/* The policy's compiled filter into b->filter. */
+int bench_write_filter(struct bench *b, const char *policy_path, struct error *err);
+
+/* A private mount namespace in which /sys/fs/cgroup is the unified hierarchy,
+ * or -1. Nothing changes outside of it. */
+int bench_make_v2_view(void);
+
+void bench_set_args(struct bench_tool *t, const char *const *args);
+/* bwrap doing the fence's job: all namespaces, read-only /usr, fresh proc,
+ * tmpfs /tmp, no capabilities, our filter (if b->filter). `more` are further
+ * options, may be NULL. */
+void bench_bwrap(struct bench_tool *t, const struct bench *b, const char *const *more,
+                 const char *const *command);
+
+/* Starts a tool's program; -1 when it could not. */
+pid_t bench_spawn(const struct bench_tool *t, const struct bench *b);
+/* One launch, in ms from just before fork to just after reaping; -1 when it
+ * did not exit with 0. */
+double bench_launch(const struct bench_tool *t, const struct bench *b);
+/* One trial decides whether a tool can be measured here. */
+void bench_try(struct bench_tool *t, const struct bench *b);
+
+/* Takes one sample; negative when the tool failed. */
+typedef double bench_sampler(const struct bench_tool *t, const struct bench *b);
+/* BENCH_WARMUP rounds for nothing (or fewer when few are asked for), then
+ * b->runs rounds into samples, which it allocates (bench_free_samples). */
+void bench_rounds(struct bench_tool *tools, size_t count, struct bench *b, bench_sampler *sample);
+void bench_free_samples(struct bench_tool *tools, size_t count);
+
+/* Sorts the samples of each and prints min, p50, p90, p99, max and p50 in terms
+ * of the first tool's; the same into the writer as an array "tools". */
+void bench_report(struct bench_tool *tools, size_t count, const struct bench *b, const char *what,
+                  struct json_writer *w);
+/* Writes the finished document to b->json, if asked for. */
+void bench_save(const struct bench *b, struct json_writer *w);
+
+#endif
