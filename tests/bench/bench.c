@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -88,6 +89,17 @@ char *bench_bin(const char *program) {
     return path_join(BENCH_BIN, program);
 }
 
+char *bench_payload(void) {
+    return path_join(BENCH_TESTS, "bench_payload");
+}
+
+char *bench_payload_mount(void) {
+    _cleanup_free_ char *payload = bench_payload();
+    return str_printf("\"mounts\": [{\"source\": \"%s\", \"target\": \"" BENCH_PAYLOAD
+                      "\", \"exec\": true}], ",
+                      payload);
+}
+
 void bench_write_text(const char *path, const char *text) {
     _cleanup_error_ struct error err = {0};
     if (file_write_atomic(path, text, strlen(text), 0644, &err) < 0) bench_fail(path, &err);
@@ -95,15 +107,17 @@ void bench_write_text(const char *path, const char *text) {
 
 char *bench_write_spec(struct bench *b, const char *name, const struct bench_spec *spec) {
     char *path = path_join(b->dir, name);
+    char own_id[32];
+    snprintf(own_id, sizeof own_id, "bench-%d", (int)getpid());
     _cleanup_free_ char *workspace =
         spec->workspace ? str_printf("\"workspace\": {\"source\": \"%s\"}, ", spec->workspace)
                         : str_printf("%s", "");
     _cleanup_free_ char *text =
-        str_printf("{\"id\": \"bench-%d\", \"argv\": %s, \"env\": [\"PATH=/usr/bin:/bin\"], "
+        str_printf("{\"id\": \"%s\", \"argv\": %s, \"env\": [\"PATH=/usr/bin:/bin\"], "
                    "\"cwd\": \"%s\", \"image\": \"host\", \"policy\": \"%s\", %s%s"
                    "\"network\": \"none\", \"limits\": %s}",
-                   (int)getpid(), spec->argv, spec->workspace ? "/work" : "/", spec->policy,
-                   workspace, spec->more ? spec->more : "", spec->limits);
+                   spec->id ? spec->id : own_id, spec->argv, spec->cwd ? spec->cwd : "/",
+                   spec->policy, workspace, spec->more ? spec->more : "", spec->limits);
     bench_write_text(path, text);
     return path;
 }
@@ -200,7 +214,7 @@ void bench_bwrap(struct bench_tool *t, const struct bench *b, const char *const 
     add_args(t, n, command);
 }
 
-pid_t bench_spawn(const struct bench_tool *t, const struct bench *b) {
+pid_t bench_spawn(const struct bench_tool *t, const struct bench *b, int out) {
     /* bwrap reads the filter from a shared descriptor: rewind it each time. */
     if (b->filter >= 0) lseek(b->filter, 0, SEEK_SET);
     /* vfork costs the same however large we are, and allows setns(2), which
@@ -208,6 +222,8 @@ pid_t bench_spawn(const struct bench_tool *t, const struct bench *b) {
     pid_t pid = vfork();
     if (pid == 0) {
         if (t->in_v2_view && setns(b->v2_view, CLONE_NEWNS) < 0) _exit(120);
+        if (t->own_group && setpgid(0, 0) < 0) _exit(120);
+        if (out >= 0 && dup2(out, STDOUT_FILENO) < 0) _exit(120);
         execv(t->argv[0], (char *const *)t->argv);
         _exit(121);
     }
@@ -215,14 +231,30 @@ pid_t bench_spawn(const struct bench_tool *t, const struct bench *b) {
     return pid;
 }
 
+/* Waits for one, and says how long it took since `begin`, or NAN. */
+static double reap(pid_t pid, int64_t begin) {
+    int status = 0;
+    if (pid < 0 || waitpid(pid, &status, 0) < 0) return NAN;
+    int64_t end = clock_mono_ns();
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return NAN;
+    return (double)(end - begin) / 1e6;
+}
+
 double bench_launch(const struct bench_tool *t, const struct bench *b) {
     int64_t begin = clock_mono_ns();
-    pid_t pid = bench_spawn(t, b);
-    int status = 0;
-    if (pid < 0 || waitpid(pid, &status, 0) < 0) return -1;
-    int64_t end = clock_mono_ns();
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return -1;
-    return (double)(end - begin) / 1e6;
+    return reap(bench_spawn(t, b, -1), begin);
+}
+
+double bench_launch_read(const struct bench_tool *t, const struct bench *b, struct buf *out) {
+    int pipefd[2];
+    if (pipe2(pipefd, O_CLOEXEC) < 0) return NAN;
+    int64_t begin = clock_mono_ns();
+    pid_t pid = bench_spawn(t, b, pipefd[1]);
+    close(pipefd[1]);
+    bool whole = file_read_fd(pipefd[0], 65536, out, NULL) == 0;
+    close(pipefd[0]);
+    double ms = reap(pid, begin);
+    return whole ? ms : NAN;
 }
 
 void bench_try(struct bench_tool *t, const struct bench *b) {
@@ -230,7 +262,7 @@ void bench_try(struct bench_tool *t, const struct bench *b) {
         t->why = "not installed";
         return;
     }
-    t->available = bench_launch(t, b) >= 0;
+    t->available = !isnan(bench_launch(t, b));
     if (!t->available) t->why = "does not run on this machine";
 }
 
@@ -245,7 +277,7 @@ void bench_rounds(struct bench_tool *tools, size_t count, struct bench *b, bench
             if (!t->available) continue;
             bench_wait_for_quiet();
             double got = sample(t, b);
-            if (got < 0) {
+            if (isnan(got)) {
                 t->available = false;
                 t->why = "failed in the middle of the measurement";
             } else if (r >= 0) {

@@ -7,6 +7,7 @@
 #ifndef PADDOCK_TESTS_BENCH_H
 #define PADDOCK_TESTS_BENCH_H
 
+#include "common/buf.h"
 #include "common/error.h"
 #include "common/json.h"
 
@@ -21,8 +22,10 @@ struct bench_tool {
     const char *name;
     const char *argv[BENCH_MAX_ARGS];
     bool in_v2_view; /* crun refuses hybrid cgroups: it gets a view with v2 only */
+    bool own_group;  /* started as the leader of a process group */
     bool available;
     const char *why; /* when not available */
+    const void *job; /* whatever else the bench's sampler needs */
     double *samples; /* as many as rounds; what they mean is the bench's matter */
 };
 
@@ -58,14 +61,21 @@ void bench_write_text(const char *path, const char *text);
 
 /* What a spec of the fence asks for, the rest being the same in all benches. */
 struct bench_spec {
+    const char *id;        /* NULL: one of our own; two that run at once need two */
     const char *policy;    /* path of a policy */
     const char *argv;      /* JSON array */
     const char *limits;    /* JSON object */
     const char *workspace; /* a host folder copied to /work, or NULL */
+    const char *cwd;       /* NULL: / */
     const char *more;      /* further members, each with a comma behind it, or NULL */
 };
 /* Writes DIR/NAME and returns its path in fresh memory. */
 char *bench_write_spec(struct bench *b, const char *name, const struct bench_spec *spec);
+/* The program of tests/bench/payload.c: on the host, and as a member of
+ * bench_spec.more that mounts it at BENCH_PAYLOAD. Fresh memory. */
+#define BENCH_PAYLOAD "/payload"
+char *bench_payload(void);
+char *bench_payload_mount(void);
 /* A limits object that strains nothing. */
 #define BENCH_EASY_LIMITS \
     "{\"wall_ms\": 10000, \"memory_bytes\": 268435456, \"pids\": 64, \"output_bytes\": 65536}"
@@ -84,15 +94,18 @@ void bench_set_args(struct bench_tool *t, const char *const *args);
 void bench_bwrap(struct bench_tool *t, const struct bench *b, const char *const *more,
                  const char *const *command);
 
-/* Starts a tool's program; -1 when it could not. */
-pid_t bench_spawn(const struct bench_tool *t, const struct bench *b);
-/* One launch, in ms from just before fork to just after reaping; -1 when it
+/* Starts a tool's program, its stdout going to `out` unless that is -1; -1 when
+ * it could not. */
+pid_t bench_spawn(const struct bench_tool *t, const struct bench *b, int out);
+/* One launch, in ms from just before fork to just after reaping; NAN when it
  * did not exit with 0. */
 double bench_launch(const struct bench_tool *t, const struct bench *b);
+/* The same with what it wrote on stdout (at most 64 KiB). */
+double bench_launch_read(const struct bench_tool *t, const struct bench *b, struct buf *out);
 /* One trial decides whether a tool can be measured here. */
 void bench_try(struct bench_tool *t, const struct bench *b);
 
-/* Takes one sample; negative when the tool failed. */
+/* Takes one sample; NAN when the tool failed. */
 typedef double bench_sampler(const struct bench_tool *t, const struct bench *b);
 /* BENCH_WARMUP rounds for nothing (or fewer when few are asked for), then
  * b->runs rounds into samples, which it allocates (bench_free_samples). */
