@@ -113,10 +113,11 @@ char *bench_write_spec(struct bench *b, const char *name, const struct bench_spe
         spec->workspace ? str_printf("\"workspace\": {\"source\": \"%s\"}, ", spec->workspace)
                         : str_printf("%s", "");
     _cleanup_free_ char *text =
-        str_printf("{\"id\": \"%s\", \"argv\": %s, \"env\": [\"PATH=/usr/bin:/bin\"], "
+        str_printf("{\"id\": \"%s\", \"argv\": %s, \"env\": %s, "
                    "\"cwd\": \"%s\", \"image\": \"host\", \"policy\": \"%s\", %s%s"
                    "\"network\": \"none\", \"limits\": %s}",
-                   spec->id ? spec->id : own_id, spec->argv, spec->cwd ? spec->cwd : "/",
+                   spec->id ? spec->id : own_id, spec->argv,
+                   spec->env ? spec->env : "[\"PATH=/usr/bin:/bin\"]", spec->cwd ? spec->cwd : "/",
                    spec->policy, workspace, spec->more ? spec->more : "", spec->limits);
     bench_write_text(path, text);
     return path;
@@ -293,6 +294,24 @@ void bench_free_samples(struct bench_tool *tools, size_t count) {
         free(tools[i].samples);
         tools[i].samples = NULL;
     }
+}
+
+struct bench_ratio bench_paired(const double *samples, const double *base, int n, unsigned *seed) {
+    enum { RESAMPLES = 2000 };
+    _cleanup_free_ double *ratios = calloc((size_t)n, sizeof(double));
+    _cleanup_free_ double *drawn = calloc((size_t)n, sizeof(double));
+    _cleanup_free_ double *medians = calloc(RESAMPLES, sizeof(double));
+    for (int i = 0; i < n; i++) ratios[i] = samples[i] / base[i];
+    for (int r = 0; r < RESAMPLES; r++) {
+        for (int i = 0; i < n; i++) drawn[i] = ratios[rand_r(seed) % n];
+        bench_sort(drawn, n);
+        medians[r] = bench_quantile(drawn, n, 0.5);
+    }
+    bench_sort(medians, RESAMPLES);
+    bench_sort(ratios, n);
+    return (struct bench_ratio){bench_quantile(ratios, n, 0.5),
+                                bench_quantile(medians, RESAMPLES, 0.025),
+                                bench_quantile(medians, RESAMPLES, 0.975)};
 }
 
 static void report_one(struct bench_tool *t, const struct bench *b, double *first,

@@ -64,6 +64,7 @@ struct bench_spec {
     const char *id;        /* NULL: one of our own; two that run at once need two */
     const char *policy;    /* path of a policy */
     const char *argv;      /* JSON array */
+    const char *env;       /* JSON array; NULL: a PATH alone */
     const char *limits;    /* JSON object */
     const char *workspace; /* a host folder copied to /work, or NULL */
     const char *cwd;       /* NULL: / */
@@ -111,6 +112,13 @@ typedef double bench_sampler(const struct bench_tool *t, const struct bench *b);
  * b->runs rounds into samples, which it allocates (bench_free_samples). */
 void bench_rounds(struct bench_tool *tools, size_t count, struct bench *b, bench_sampler *sample);
 void bench_free_samples(struct bench_tool *tools, size_t count);
+
+/* The median of paired ratios samples[i]/base[i], with the 95 % interval of a
+ * percentile bootstrap (2,000 resamples). */
+struct bench_ratio {
+    double median, low, high;
+};
+struct bench_ratio bench_paired(const double *samples, const double *base, int n, unsigned *seed);
 
 /* Sorts the samples of each and prints min, p50, p90, p99, max and p50 in terms
  * of the first tool's; the same into the writer as an array "tools". */

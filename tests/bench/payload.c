@@ -28,6 +28,16 @@ static int64_t now_ns(void) {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+/* Small operations are timed by the processor time they take, in slices of
+ * which the best counts: what others do on the machine is no part of it. */
+enum { SLICES = 10 };
+
+static int64_t cpu_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 static void sign_of_life(void) {
     if (write(STDOUT_FILENO, ".", 1) != 1) _exit(3);
 }
@@ -159,17 +169,21 @@ static int time_operation(const char *name, long n, const char *self) {
     int pipefd[2];
     if (pipe(pipefd) < 0) return 3;
     pipe_fd = pipefd[0];
-    null_fd = 0;
+    null_fd = open("/dev/null", O_RDONLY);
     for (size_t o = 0; o < sizeof ops / sizeof *ops; o++) {
         if (strcmp(ops[o].name, name) != 0) continue;
-        for (long i = 0; i < n / 10; i++) ops[o].run();
-        int64_t begin = now_ns();
-        for (long i = 0; i < n; i++) ops[o].run();
-        printf("%.3f\n", (double)(now_ns() - begin) / (double)n / ops[o].parts);
+        double best = 0;
+        for (int slice = 0; slice <= SLICES; slice++) {
+            int64_t begin = cpu_ns();
+            for (long i = 0; i < n / SLICES; i++) ops[o].run();
+            double each = (double)(cpu_ns() - begin) / (double)(n / SLICES) / ops[o].parts;
+            if (slice == 1 || (slice > 1 && each < best)) best = each; /* 0 warms up */
+        }
+        printf("%.3f\n", best);
         return 0;
     }
     if (strcmp(name, "exec") != 0) return 2;
-    for (long i = 0; i < n / 10; i++) op_exec(self);
+    for (long i = 0; i < n / SLICES; i++) op_exec(self);
     int64_t begin = now_ns();
     for (long i = 0; i < n; i++) op_exec(self);
     printf("%.3f\n", (double)(now_ns() - begin) / (double)n);
