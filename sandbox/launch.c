@@ -5,6 +5,8 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "sandbox/collect.h"
+#include "sandbox/learn.h"
+#include "sandbox/listener.h"
 #include "sandbox/live.h"
 #include "sandbox/report.h"
 #include "sandbox/supervise.h"
@@ -41,7 +43,7 @@ static void launch_init(struct launch *l, const struct spec *spec, int dir_fd,
     r->spec = spec;
     r->result = result;
     r->fence = &l->fence;
-    r->pidfd = r->userns = r->signals = r->workspace = -1;
+    r->pidfd = r->userns = r->signals = r->workspace = r->listener = -1;
     for (int i = 0; i < FENCE_HANDLES; i++) r->handles[i] = -1;
     for (int i = 0; i < 2; i++)
         r->output.streams[i] = (struct output_stream){.pipe = -1, .file = -1, .copy = -1};
@@ -60,11 +62,19 @@ static void close_fd(int *fd) {
 
 /* ---- preparing ---- */
 
+/* The policy is then what is learned from, not what is enforced. */
+static int use_learning(struct launch *l, struct error *err) {
+    policy_filter_clear(&l->filter);
+    l->run.learn = learn_open(l->run.spec->policy, err);
+    return l->run.learn ? policy_filter_learning(RELEASE_FD, LISTENER_FLAGS, &l->filter, err) : -1;
+}
+
 static int load_policy(struct launch *l, struct error *err) {
     struct result *r = l->run.result;
     if (policy_open(l->run.spec->policy, &l->policy, err) < 0 ||
         policy_filter(&l->policy, &l->filter, err) < 0)
         return -1;
+    if (l->run.spec->learn && use_learning(l, err) < 0) return -1;
     r->policy_sha256 = strdup(l->policy.sha256);
     r->filter_sha256 = strdup(l->filter.sha256);
     return r->policy_sha256 && r->filter_sha256 ? 0 : error_sys(err, ENOMEM, "policy");
@@ -285,6 +295,9 @@ static void give_back(struct launch *l) {
     close_fd(&r->userns);
     close_fd(&r->signals);
     close_fd(&r->workspace);
+    close_fd(&r->listener);
+    free(r->offender);
+    learn_close(r->learn);
     cgroup_enter_close(&l->fence.door);
     _cleanup_error_ struct error err = {0};
     bool left = r->cg && cgroup_destroy(r->cg, CGROUP_PATIENCE_MS, &err) < 0;
@@ -326,7 +339,7 @@ int launch_run(const struct spec *spec, int dir_fd, struct result *result, struc
     result->pressure_io_ns = result->frequency_khz = -1;
     result->io_read_bytes = result->io_write_bytes = -1;
     if ((start(&l, &why) < 0 && explain_start(&l.run, &why) < 0) || supervise(&l.run, &why) < 0 ||
-        collect(&l, &why) < 0)
+        collect(&l, &why) < 0 || (l.run.learn && learn_deliver(l.run.learn, dir_fd, &why) < 0))
         fail(result, &why);
     give_back(&l);
     result->t_done = clock_mono_ns();

@@ -2,6 +2,8 @@
 
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "sandbox/listener.h"
+#include "sandbox/violation.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -25,7 +27,20 @@ enum {
 };
 
 /* What the loop listens to. */
-enum source { SIGNALS, CONTROL, RELEASE, INIT, OUT, ERR, OUT_COPY, ERR_COPY, OOM, DEADLINE, LOOK };
+enum source {
+    SIGNALS,
+    CONTROL,
+    RELEASE,
+    LISTENER,
+    INIT,
+    OUT,
+    ERR,
+    OUT_COPY,
+    ERR_COPY,
+    OOM,
+    DEADLINE,
+    LOOK
+};
 
 struct loop {
     int epoll;
@@ -62,7 +77,7 @@ static int loop_open(struct loop *l, struct run *r, struct error *err) {
     if (listen_to(l, SIGNALS, r->signals, err) < 0 ||
         listen_to(l, CONTROL, r->fence->control[0], err) < 0 ||
         listen_to(l, RELEASE, r->fence->release[0], err) < 0 ||
-        listen_to(l, INIT, r->pidfd, err) < 0 ||
+        listen_to(l, LISTENER, r->listener, err) < 0 || listen_to(l, INIT, r->pidfd, err) < 0 ||
         listen_to(l, OUT, r->output.streams[0].pipe, err) < 0 ||
         listen_to(l, ERR, r->output.streams[1].pipe, err) < 0 ||
         listen_to(l, OOM, cgroup_oom_fd(r->cg), err) < 0 ||
@@ -134,6 +149,14 @@ static void on_release(struct run *r, struct loop *l) {
     else if (n == 0) forget(l, r->fence->release[0]); /* closed by exec */
 }
 
+static void on_listener(struct run *r, struct loop *l) {
+    enum listener_news news = listener_serve(r);
+    if (news != LISTENER_QUIET) forget(l, r->listener);
+    if (news != LISTENER_VIOLATED) return;
+    if (r->decided) kill_program(r, l); /* no grace for that */
+    else end(r, l, ENDED_POLICY_VIOLATION, 0);
+}
+
 static void on_deadline(struct run *r, struct loop *l) {
     uint64_t times;
     if (read(l->deadline, &times, sizeof times) < 0) return;
@@ -186,6 +209,7 @@ static void on_event(struct run *r, struct loop *l, enum source source) {
     case SIGNALS: on_signals(r, l); return;
     case CONTROL: on_control(r, l); return;
     case RELEASE: on_release(r, l); return;
+    case LISTENER: on_listener(r, l); return;
     case INIT: r->gone = true; return;
     case OUT: on_output(r, l, 0); return;
     case ERR: on_output(r, l, 1); return;
@@ -220,9 +244,13 @@ static int run_loop(struct run *r, struct loop *l, struct error *err) {
         struct epoll_event events[12];
         int n = epoll_wait(l->epoll, events, ARRAY_SIZE(events), -1);
         if (n < 0 && errno != EINTR) return error_sys(err, errno, "epoll");
-        /* What init said is read before its death is noticed. */
+        /* A violation counts also when the program has just left. What init said is
+         * read before its death is noticed. */
         for (int i = 0; i < n; i++)
-            if (events[i].data.u32 != INIT) on_event(r, l, (enum source)events[i].data.u32);
+            if (events[i].data.u32 == LISTENER) on_event(r, l, LISTENER);
+        for (int i = 0; i < n; i++)
+            if (events[i].data.u32 != INIT && events[i].data.u32 != LISTENER)
+                on_event(r, l, (enum source)events[i].data.u32);
         for (int i = 0; i < n; i++)
             if (events[i].data.u32 == INIT) on_event(r, l, INIT);
     }
@@ -277,8 +305,6 @@ static void judge_status(struct run *r) {
         res->ended = ENDED_EXIT;
     } else if (WTERMSIG(r->status) == SIGSYS) {
         res->ended = ENDED_POLICY_VIOLATION;
-        set_error(res, str_printf("killed by SIGSYS: a system call that policy %s forbids",
-                                  r->fence->policy->name));
     } else {
         res->ended = ENDED_SIGNAL;
     }
@@ -304,6 +330,7 @@ static void judge(struct run *r) {
     }
     /* The kernel's kill shows as the end of some process first. */
     if (oom && res->ended == ENDED_SIGNAL) res->ended = ENDED_MEMORY_LIMIT;
+    if (res->ended == ENDED_POLICY_VIOLATION) violation_report(r);
     /* It may have left by itself when asked to. */
     bool asked = res->ended == ENDED_WALL_LIMIT || res->ended == ENDED_CANCELLED;
     if (res->ended != ENDED_EXIT && !res->signal) res->signal = asked ? SIGTERM : SIGKILL;
