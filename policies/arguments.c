@@ -157,18 +157,16 @@ uint64_t policy_argument_learned(int number, unsigned argument) {
 
 /* ---- in words ---- */
 
-static bool starts_with_one(const char *name, const char *const *prefixes, size_t count) {
-    for (size_t i = 0; i < count && prefixes[i]; i++)
-        if (str_starts(name, prefixes[i])) return true;
-    return false;
-}
-
+/* An earlier prefix counts more: level 1 is SOL_SOCKET, not IPPROTO_ICMP. */
 static const char *find_name(const char *const *prefixes, size_t count, uint64_t value) {
-    const char *name;
-    for (size_t i = 0; (name = policy_constant_at(i)); i++) {
-        uint64_t known = 0;
-        if (!starts_with_one(name, prefixes, count)) continue;
-        if (policy_constant(name, strlen(name), &known) && known == value) return name;
+    for (size_t p = 0; p < count && prefixes[p]; p++) {
+        const char *name;
+        for (size_t i = 0; (name = policy_constant_at(i)); i++) {
+            uint64_t known = 0;
+            if (str_starts(name, prefixes[p]) && policy_constant(name, strlen(name), &known) &&
+                known == value)
+                return name;
+        }
     }
     return NULL;
 }

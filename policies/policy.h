@@ -133,10 +133,23 @@ void policy_call_text(int number, const uint64_t *args, struct buf *out);
 /* A number, or names and numbers joined by '|'. */
 int policy_value_parse(const char *text, uint64_t *out, struct error *err);
 
-/* Which rule decides a call with unknown arguments: the answer to `paddock
- * policy explain`. Appends text lines to `out`. ERROR_NOT_FOUND for a name that
- * is no system call. */
-int policy_explain(const struct policy *p, const char *call, struct buf *out, struct error *err);
+/* What is asked about a call: `given` of its arguments, the rest being 0. Without
+ * any the answer is all rules about it, with one also the rule that decides. */
+struct policy_question {
+    const char *call;
+    uint64_t args[6];
+    unsigned given;
+};
+
+/* The answer to `paddock policy explain`: appends lines of text, or an object.
+ * ERROR_NOT_FOUND for a name that is no system call. */
+int policy_explain(const struct policy *p, const struct policy_question *question, struct buf *out,
+                   struct error *err);
+int policy_explain_json(const struct policy *p, const struct policy_question *question,
+                        struct json_writer *w, struct error *err);
+/* The conditions of a rule in words; nothing when it has none. */
+void policy_rule_conditions(const struct policy_rule *rule, struct buf *out);
+const char *policy_action_name(enum policy_action action); /* "allow", … */
 
 /* ---- learning: what a program was seen to call ---- */
 
