@@ -148,3 +148,9 @@ int policy_errno(const char *name) {
         if (strcmp(errnos[i].name, name) == 0) return errnos[i].value;
     return 0;
 }
+
+const char *policy_errno_name(int value) {
+    for (size_t i = 0; i < sizeof errnos / sizeof errnos[0]; i++)
+        if (errnos[i].value == value) return errnos[i].name;
+    return NULL;
+}

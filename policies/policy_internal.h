@@ -41,6 +41,28 @@ int policy_call_number(const char *name);
 bool policy_call_optional(const char *name);
 const char *policy_call_name(const char *name); /* without the '?' */
 
+/* ---- decide.c ---- */
+
+bool policy_rule_names(const struct policy_rule *rule, const char *call);
+bool policy_condition_holds(const struct policy_condition *c, const uint64_t *args);
+
+/* ---- arguments.c: `number` is a call, `args` its six registers ---- */
+
+/* "family"; NULL for an argument nobody looks at. */
+const char *policy_argument_name(int number, unsigned argument);
+/* How many registers are worth showing. */
+unsigned policy_argument_count(int number, const uint64_t *args);
+/* The bits of an argument that a learned condition compares; 0: none. */
+uint64_t policy_argument_learned(int number, unsigned argument);
+/* "AF_PACKET", "CLONE_NEWUSER|SIGCHLD", "0x3". */
+void policy_argument_text(int number, unsigned argument, const uint64_t *args, struct buf *out);
+
+/* ---- observe.c ---- */
+
+/* The bits of an argument that learning looks at: those of a proposal, and those
+ * that a condition of the base compares. */
+uint64_t policy_observed_bits(const struct policy *base, int number, unsigned argument);
+
 /* One mention of one call in one rule. */
 struct policy_use {
     int number;
@@ -72,6 +94,8 @@ int policy_check(const struct policy *p, const struct json *doc, struct error *e
 bool policy_constant(const char *name, size_t len, uint64_t *value);
 /* The errno called `name`, or 0. */
 int policy_errno(const char *name);
+/* The other way round; NULL for a number that has none. */
+const char *policy_errno_name(int value);
 /* For the tests: the names in table order, NULL behind the last. */
 const char *policy_constant_at(size_t i);
 

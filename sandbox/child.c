@@ -7,11 +7,11 @@
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "sandbox/fence.h"
+#include "sandbox/listener.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-enum { RELEASE_FD = 3, BUILT_FD = 4 };
+enum { BUILT_FD = 4 };
 
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 
@@ -103,20 +103,11 @@ static int end_waiting(struct fence *f) {
     return 0;
 }
 
-static int install_filter(struct fence *f, struct error *err) {
-    struct sock_fprog program = {.len = f->filter->count, .filter = f->filter->insns};
-    fence_note(f, FENCE_SECCOMP, LAYER_ON, "policy %s, %u instructions, native calls only",
-               f->policy->name, f->filter->count);
-    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
-        return error_sys(err, errno, "install the filter of policy %s", f->policy->name);
-    return 0;
-}
-
 static void mark(struct fence *f, enum step step) {
     step_mark(&f->page->steps, STEP_PAYLOAD, step);
 }
 
-static int dress(struct fence *f, struct error *err) {
+static int dress(struct fence *f, int *listener, struct error *err) {
     mark(f, STEP_BEGIN);
     umask(022);
     if (reset_signals(err) < 0) return -1;
@@ -128,12 +119,13 @@ static int dress(struct fence *f, struct error *err) {
     mark(f, STEP_ROOTED);
     if (end_waiting(f) < 0 || landlock_apply(f, err) < 0) return -1;
     mark(f, STEP_LANDLOCKED);
-    if (install_filter(f, err) < 0) return -1;
+    if (listener_install(f, listener, err) < 0) return -1;
     mark(f, STEP_FILTERED);
     return 0;
 }
 
-/* From here on only read, write, execve and exit: the filter is on. */
+/* From here on only read, write, execve and exit (and sendmsg, see listener.c): the filter is on.
+ */
 
 static const char *path_of(char *const *env) {
     for (size_t i = 0; env[i]; i++)
@@ -171,12 +163,13 @@ static void answer(int fd, char message, int error) {
 
 _Noreturn void child_main(struct fence *f) {
     _cleanup_error_ struct error err = {0};
-    if (dress(f, &err) < 0) {
+    int listener = -1; /* exec closes it, and before it only our own code runs */
+    if (dress(f, &listener, &err) < 0) {
         fence_fail(f, &err);
         answer(f->release[1], RELEASE_FAILED, 0);
         _exit(1);
     }
-    answer(RELEASE_FD, RELEASE_READY, 0);
+    if (listener_ready(listener) < 0) _exit(1);
     char message = 0;
     if (read(RELEASE_FD, &message, 1) != 1 || message != RELEASE_GO) _exit(1);
     mark(f, STEP_EXEC);

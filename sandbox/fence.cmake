@@ -1,5 +1,5 @@
 # spec and result: what callers of the launcher need to know.
-add_library(paddock_sandbox STATIC spec.c result.c)
+add_library(paddock_sandbox STATIC spec.c result.c result_violation.c)
 target_link_libraries(paddock_sandbox PUBLIC paddock_common)
 
 # The fence itself, and the launcher.
@@ -12,7 +12,9 @@ add_library(
   init.c
   landlock.c
   launch.c
+  learn.c
   limits.c
+  listener.c
   mounts.c
   output.c
   plan.c
@@ -23,6 +25,7 @@ add_library(
   steps.c
   supervise.c
   told.c
+  violation.c
   watch.c
   witness.c)
 target_link_libraries(paddock_sandbox_fence PUBLIC paddock_sandbox paddock_sandbox_host

@@ -86,6 +86,8 @@ enum built_message {
     BUILT_ALONE = 'a', /* the old one is gone */
 };
 
+enum { RELEASE_FD = 3 }; /* the payload's end of the release socket, until exec */
+
 struct release_answer {
     char message;
     int error;
@@ -103,7 +105,7 @@ enum fence_handle { HANDLE_WORKSPACE, HANDLE_TMP, HANDLE_SHM, HANDLE_PROC, FENCE
 struct fence {
     const struct spec *spec;
     const struct policy *policy;
-    const struct policy_filter *filter;
+    struct policy_filter *filter;
     struct identity identity;
     struct mount_plan plan;
     struct cgroup_door door;

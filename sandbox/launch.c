@@ -5,6 +5,8 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "sandbox/collect.h"
+#include "sandbox/learn.h"
+#include "sandbox/listener.h"
 #include "sandbox/live.h"
 #include "sandbox/report.h"
 #include "sandbox/run_folder.h"
@@ -42,7 +44,7 @@ static void launch_init(struct launch *l, const struct spec *spec, int dir_fd,
     r->spec = spec;
     r->result = result;
     r->fence = &l->fence;
-    r->pidfd = r->userns = r->signals = r->workspace = -1;
+    r->pidfd = r->userns = r->signals = r->workspace = r->listener = -1;
     r->loop = (struct loop){.epoll = -1, .deadline = -1, .look = -1};
     for (int i = 0; i < FENCE_HANDLES; i++) r->handles[i] = -1;
     for (int i = 0; i < 2; i++)
@@ -66,11 +68,19 @@ static void mark(struct launch *l, enum step step) {
 
 /* ---- preparing ---- */
 
+/* The policy is then what is learned from, not what is enforced. */
+static int use_learning(struct launch *l, struct error *err) {
+    policy_filter_clear(&l->filter);
+    l->run.learn = learn_open(l->run.spec->policy, err);
+    return l->run.learn ? policy_filter_learning(RELEASE_FD, LISTENER_FLAGS, &l->filter, err) : -1;
+}
+
 static int load_policy(struct launch *l, struct error *err) {
     struct result *r = l->run.result;
     if (policy_open(l->run.spec->policy, &l->policy, err) < 0 ||
         policy_filter(&l->policy, &l->filter, err) < 0)
         return -1;
+    if (l->run.spec->learn && use_learning(l, err) < 0) return -1;
     r->policy_sha256 = strdup(l->policy.sha256);
     r->filter_sha256 = strdup(l->filter.sha256);
     mark(l, STEP_POLICY);
@@ -304,6 +314,9 @@ static void give_back(struct launch *l) {
     close_fd(&r->userns);
     close_fd(&r->signals);
     close_fd(&r->workspace);
+    close_fd(&r->listener);
+    free(r->offender);
+    learn_close(r->learn);
     cgroup_enter_close(&l->fence.door);
     _cleanup_error_ struct error err = {0};
     bool left = r->cg && cgroup_destroy(r->cg, CGROUP_PATIENCE_MS, &err) < 0;
@@ -348,7 +361,7 @@ int launch_run(const struct spec *spec, int dir_fd, struct fence_page *page, str
     result->pressure_io_ns = result->frequency_khz = -1;
     result->io_read_bytes = result->io_write_bytes = -1;
     if ((start(&l, &why) < 0 && explain_start(&l.run, &why) < 0) || supervise(&l.run, &why) < 0 ||
-        collect(&l, &why) < 0)
+        collect(&l, &why) < 0 || (l.run.learn && learn_deliver(l.run.learn, dir_fd, &why) < 0))
         fail(result, &why);
     mark(&l, STEP_COLLECTED);
     give_back(&l);

@@ -2,6 +2,7 @@
  * supervise.h). */
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "sandbox/listener.h"
 #include "sandbox/supervise.h"
 
 #include <errno.h>
@@ -63,7 +64,7 @@ static int read_control(struct run *r, struct setup *s, struct error *err) {
 
 static int read_release(struct run *r, struct setup *s, struct error *err) {
     struct release_answer answer = {0};
-    ssize_t n = recv(r->fence->release[0], &answer, sizeof answer, MSG_DONTWAIT);
+    ssize_t n = listener_receive(r, &answer);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
     if (n == sizeof answer && answer.message == RELEASE_READY) {
         s->payload_ready = true;

@@ -220,6 +220,7 @@ int spec_decode(const struct json *doc, struct spec *out, struct error *err) {
     json_get_string(&r, "hostname", JSON_OPTIONAL, &out->hostname);
     json_get_string(&r, "image", JSON_OPTIONAL, &out->image);
     json_get_string(&r, "policy", JSON_REQUIRED, &out->policy);
+    json_get_bool(&r, "learn", JSON_OPTIONAL, &out->learn);
     json_get_enum(&r, "network", JSON_OPTIONAL, network_names, &network);
     const struct json *workspace = json_get_object(&r, "workspace", JSON_OPTIONAL);
     const struct json *mounts = json_get_array(&r, "mounts", JSON_OPTIONAL);
@@ -326,6 +327,7 @@ int spec_encode(const struct spec *s, struct json_writer *w, struct error *err) 
     put_optional(w, "hostname", s->hostname);
     put_optional(w, "image", s->image);
     json_put_string(w, "policy", s->policy);
+    if (s->learn) json_put_bool(w, "learn", true);
     json_put_string(w, "network", network_names[s->network]);
     encode_mounts(s, w);
     encode_limits(&s->limits, w);

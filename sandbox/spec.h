@@ -67,6 +67,7 @@ struct spec {
 
     char *image;  /* "host", or the absolute path of an unpacked root filesystem */
     char *policy; /* absolute path of a policy file */
+    bool learn;   /* do not enforce it: record every call in calls.json (learn.h) */
     enum spec_network network;
 
     char *workspace_source; /* absolute host folder, copied in; NULL: empty */

@@ -2,6 +2,8 @@
 
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "sandbox/listener.h"
+#include "sandbox/violation.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -25,7 +27,20 @@ enum {
 };
 
 /* What the loop listens to. */
-enum source { SIGNALS, CONTROL, RELEASE, INIT, OUT, ERR, OUT_COPY, ERR_COPY, OOM, DEADLINE, LOOK };
+enum source {
+    SIGNALS,
+    CONTROL,
+    RELEASE,
+    LISTENER,
+    INIT,
+    OUT,
+    ERR,
+    OUT_COPY,
+    ERR_COPY,
+    OOM,
+    DEADLINE,
+    LOOK
+};
 
 static int listen_to(struct loop *l, enum source source, int fd, struct error *err) {
     struct epoll_event e = {.events = EPOLLIN, .data.u32 = source};
@@ -140,6 +155,14 @@ static void on_release(struct run *r, struct loop *l) {
     }
 }
 
+static void on_listener(struct run *r, struct loop *l) {
+    enum listener_news news = listener_serve(r);
+    if (news != LISTENER_QUIET) forget(l, r->listener);
+    if (news != LISTENER_VIOLATED) return;
+    if (r->decided) kill_program(r, l); /* no grace for that */
+    else end(r, l, ENDED_POLICY_VIOLATION, 0);
+}
+
 static void on_deadline(struct run *r, struct loop *l) {
     uint64_t times;
     if (read(l->deadline, &times, sizeof times) < 0) return;
@@ -192,6 +215,7 @@ static void on_event(struct run *r, struct loop *l, enum source source) {
     case SIGNALS: on_signals(r, l); return;
     case CONTROL: on_control(r, l); return;
     case RELEASE: on_release(r, l); return;
+    case LISTENER: on_listener(r, l); return;
     case INIT:
         r->gone = true;
         mark(r, STEP_GONE);
@@ -218,6 +242,7 @@ static int release(struct run *r, struct loop *l, struct error *err) {
     r->output.start_ns = now;
     if (r->spec->limits.wall_ms) arm(l->deadline, now + r->spec->limits.wall_ms * NS_PER_MS);
     arm(l->look, now + watch_pause(&r->watch));
+    if (listen_to(l, LISTENER, r->listener, err) < 0) return -1; /* it came with "ready" */
     if (send(r->fence->release[0], &go, 1, MSG_NOSIGNAL) != 1)
         return error_sys(err, errno, "release the program");
     mark(r, STEP_RELEASED);
@@ -229,9 +254,13 @@ static int run_loop(struct run *r, struct loop *l, struct error *err) {
         struct epoll_event events[12];
         int n = epoll_wait(l->epoll, events, ARRAY_SIZE(events), -1);
         if (n < 0 && errno != EINTR) return error_sys(err, errno, "epoll");
-        /* What init said is read before its death is noticed. */
+        /* A violation counts also when the program has just left. What init said is
+         * read before its death is noticed. */
         for (int i = 0; i < n; i++)
-            if (events[i].data.u32 != INIT) on_event(r, l, (enum source)events[i].data.u32);
+            if (events[i].data.u32 == LISTENER) on_event(r, l, LISTENER);
+        for (int i = 0; i < n; i++)
+            if (events[i].data.u32 != INIT && events[i].data.u32 != LISTENER)
+                on_event(r, l, (enum source)events[i].data.u32);
         for (int i = 0; i < n; i++)
             if (events[i].data.u32 == INIT) on_event(r, l, INIT);
     }
@@ -286,8 +315,6 @@ static void judge_status(struct run *r) {
         res->ended = ENDED_EXIT;
     } else if (WTERMSIG(r->status) == SIGSYS) {
         res->ended = ENDED_POLICY_VIOLATION;
-        set_error(res, str_printf("killed by SIGSYS: a system call that policy %s forbids",
-                                  r->fence->policy->name));
     } else {
         res->ended = ENDED_SIGNAL;
     }
@@ -313,6 +340,7 @@ static void judge(struct run *r) {
     }
     /* The kernel's kill shows as the end of some process first. */
     if (oom && res->ended == ENDED_SIGNAL) res->ended = ENDED_MEMORY_LIMIT;
+    if (res->ended == ENDED_POLICY_VIOLATION) violation_report(r);
     /* It may have left by itself when asked to. */
     bool asked = res->ended == ENDED_WALL_LIMIT || res->ended == ENDED_CANCELLED;
     if (res->ended != ENDED_EXIT && !res->signal) res->signal = asked ? SIGTERM : SIGKILL;

@@ -11,9 +11,12 @@
 #include "sandbox/watch.h"
 #include "sandbox/witness.h"
 
+#include <linux/seccomp.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+struct learn; /* learn.h */
 
 /* The launcher's epoll loop. */
 struct loop {
@@ -47,6 +50,14 @@ struct run {
     int status;    /* of the program */
     struct rusage usage;
     int exec_error; /* errno of a failed execve; 0: none */
+
+    int listener;       /* of the filter (listener.h); -1: none */
+    bool unheard;       /* the filter kills by itself, since there is no listener */
+    bool violated;      /* a call was made that the policy kills for … */
+    bool offence_known; /* … and this is it, … */
+    struct seccomp_data offence;
+    char *offender;      /* … made by a process of this name; may be NULL */
+    struct learn *learn; /* NULL: the policy is enforced */
 };
 
 /* Waits until init and payload are ready, filling the workspace meanwhile.

@@ -112,9 +112,9 @@ static void say_how_it_ended(const struct result *r) {
     }
 }
 
-static int deliver_json(const char *result_path, const char *to, struct error *err) {
+static int deliver(const char *from, const char *to, struct error *err) {
     _cleanup_buf_ struct buf text = {0};
-    if (file_read(result_path, 16 << 20, &text, err) < 0) return -1;
+    if (file_read(from, 16 << 20, &text, err) < 0) return -1;
     if (strcmp(to, "-") == 0) {
         if (write_all(STDOUT_FILENO, buf_text(&text), text.len) < 0)
             return error_sys(err, errno, "stdout");
@@ -133,7 +133,12 @@ static int run_in(struct exec_request *r, const char *dir, struct error *err) {
         result_load(result_path, &result, err) < 0)
         return -1;
     say_how_it_ended(&result);
-    if (r->json && deliver_json(result_path, r->json, err) < 0) return -1;
+    if (r->json && deliver(result_path, r->json, err) < 0) return -1;
+    if (r->learn && result.ended != ENDED_SETUP_ERROR) {
+        _cleanup_free_ char *calls_path = path_join(dir, "calls.json");
+        if (!calls_path) return error_sys(err, ENOMEM, "exec");
+        if (deliver(calls_path, r->learn, err) < 0) return -1;
+    }
     return result_exit_status(&result);
 }
 

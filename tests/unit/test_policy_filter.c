@@ -90,7 +90,7 @@ static uint32_t code_of(enum policy_action action, int errno_value) {
     case POLICY_ERRNO: return SECCOMP_RET_ERRNO | (uint32_t)errno_value;
     case POLICY_KILL: break;
     }
-    return SECCOMP_RET_KILL_PROCESS;
+    return SECCOMP_RET_USER_NOTIF; /* the launcher kills */
 }
 
 /* What the policy says, read off its rules. */
