@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/keyctl.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -56,6 +57,37 @@ static int arrange_descriptors(struct fence *f, struct error *err) {
     return 0;
 }
 
+/* The run's groups; with them as its root, the payload sees no other. */
+static int enter_groups(struct fence *f, struct error *err) {
+    if (f->cgroup_own && cgroup_enter(&f->door) < 0)
+        return error_sys(err, errno, "enter the control groups");
+    if (unshare(CLONE_NEWCGROUP) < 0) return error_sys(err, errno, "cgroup namespace");
+    if (f->cgroup_own)
+        fence_note(f, FENCE_CGROUP_NAMESPACE, LAYER_ON, "rooted in the run's own group");
+    else
+        fence_note(f, FENCE_CGROUP_NAMESPACE, LAYER_WEAKER,
+                   "rooted in the launcher's group, since the run has none of its own");
+    return 0;
+}
+
+/* Init sent us to one cpu to begin with: back to what the launcher was started
+ * with, as far as the group's cpus allow, else to all of those. */
+static int spread(const struct fence *f, struct error *err) {
+    cpu_set_t all;
+    memset(&all, 0xff, sizeof all);
+    if (!f->sent_elsewhere || sched_setaffinity(0, sizeof f->cpus, &f->cpus) == 0 ||
+        sched_setaffinity(0, sizeof all, &all) == 0)
+        return 0;
+    return error_sys(err, errno, "cpu affinity");
+}
+
+static void enter_keyring(struct fence *f) {
+    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0) >= 0)
+        fence_note(f, FENCE_KEYRING, LAYER_ON, "own session keyring");
+    else if (errno == ENOSYS) fence_note(f, FENCE_KEYRING, LAYER_ON, "the kernel has no keyrings");
+    else fence_note(f, FENCE_KEYRING, LAYER_OFF, "no own session keyring: %s", strerror(errno));
+}
+
 static int await_root(enum built_message wanted, struct error *err) {
     char message = 0;
     ssize_t n;
@@ -69,6 +101,7 @@ static int await_root(enum built_message wanted, struct error *err) {
 static int drop_privilege(struct fence *f, struct error *err) {
     /* The bounding set is empty and the secure bits are locked: by init. */
     if (identity_become_payload(&f->identity, err) < 0 || capabilities_keep(0, err) < 0) return -1;
+    enter_keyring(f);
     fence_note(f, FENCE_CAPABILITIES, LAYER_ON, "none; bounding set empty, secure bits locked");
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
         return error_sys(err, errno, "no_new_privs");
@@ -110,7 +143,7 @@ static void mark(struct fence *f, enum step step) {
 static int dress(struct fence *f, int *listener, struct error *err) {
     mark(f, STEP_BEGIN);
     umask(022);
-    if (reset_signals(err) < 0) return -1;
+    if (enter_groups(f, err) < 0 || spread(f, err) < 0 || reset_signals(err) < 0) return -1;
     if (setsid() < 0) return error_sys(err, errno, "setsid");
     if (arrange_descriptors(f, err) < 0 || limits_apply(f, err) < 0 || drop_privilege(f, err) < 0)
         return -1;

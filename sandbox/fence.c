@@ -32,7 +32,7 @@ const char *fence_layer_name(enum fence_layer layer) {
 
 struct fence_page *fence_page_new(struct error *err) {
     void *page = mmap(NULL, sizeof(struct fence_page), PROT_READ | PROT_WRITE,
-                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+                      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (page != MAP_FAILED) return page;
     error_sys(err, errno, "shared page");
     return NULL;

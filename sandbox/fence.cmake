@@ -16,6 +16,7 @@ add_library(
   limits.c
   listener.c
   mounts.c
+  order.c
   output.c
   plan.c
   report.c

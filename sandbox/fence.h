@@ -21,6 +21,7 @@
 #include "sandbox/spec.h"
 #include "sandbox/steps.h"
 
+#include <sched.h>
 #include <stdbool.h>
 #include <sys/resource.h>
 
@@ -54,17 +55,34 @@ struct fence_note {
     char detail[224];
 };
 
+/* What init builds, in shared memory: it is cloned before anything is known of
+ * the run, and all pointers here are into the arena behind (order.c). */
+struct order {
+    struct spec spec; /* only what init and payload need */
+    struct policy policy;
+    struct policy_filter filter;
+    struct mount_plan plan;
+    struct identity identity;
+    bool stdio_ours[3];
+    bool cgroup_own, own_proc, limit_nproc;
+};
+
+enum { ORDER_BYTES = 32 << 20 }; /* a spec of 4 MiB that is all "" in an argv, and more */
+
 struct fence_page { /* shared memory; trusted only until the program is released */
     struct fence_note notes[FENCE_LAYERS];
     enum error_kind failure; /* ERROR_NONE: nothing failed */
     int failure_errno;
     char failure_text[1024];
     struct steps steps;
+    struct order order;
+    size_t used; /* of the arena */
+    _Alignas(16) char arena[ORDER_BYTES];
 };
 
 /* One byte each on the control socket (launcher ↔ init, SOCK_SEQPACKET)… */
 enum control_message {
-    CONTROL_TOLD = 'm',      /* launcher: id maps and groups stand; see told.c */
+    CONTROL_TOLD = 'm',      /* launcher: id maps, groups and order stand; see told.c */
     CONTROL_TERMINATE = 't', /* launcher: SIGTERM to the program */
     CONTROL_KILL = 'k',      /* launcher: SIGKILL to the program */
     CONTROL_MOUNTS = 'w',    /* init: the mounts stand; carries descriptors */
@@ -110,16 +128,17 @@ struct fence {
     struct mount_plan plan;
     struct cgroup_door door;
     struct fence_page *page;
+    cpu_set_t cpus; /* init's, for the payload to go back to */
+    bool sent_elsewhere;
+    int group;          /* of the unified hierarchy, to clone the payload into; -1 */
     int control[2];     /* [0] the launcher's end, [1] init's */
     int release[2];     /* [0] the launcher's end, [1] the payload's */
     int built[2];       /* a pipe init → payload: enum built_message */
     int stdio[3];       /* what becomes 0, 1 and 2 of the program */
     bool stdio_ours[3]; /* a pipe of ours, to be owned by the payload */
-    /* The rest, `door`, `stdio` and the sources of `plan` init learns with
-     * CONTROL_TOLD. */
-    bool own_proc;    /* hand out an unhidden procfs for the watchers */
-    bool limit_nproc; /* no pids cgroup: RLIMIT_NPROC stands in */
-    bool cgroup_own;  /* the process is in a group of this run */
+    bool own_proc;      /* hand out an unhidden procfs for the watchers */
+    bool limit_nproc;   /* no pids cgroup: RLIMIT_NPROC stands in */
+    bool cgroup_own;    /* the process is in a group of this run */
 };
 
 /* The shared page, all zero; NULL and the error. It lives as long as the process. */
@@ -133,6 +152,9 @@ void fence_fail(struct fence *f, const struct error *err);
 /* Takes it out again: an error whose text is what init or payload said. */
 int fence_failure(const struct fence *f, struct error *err);
 
+/* Copies what init needs of the fence into the page; it takes it over from there. */
+int order_write(struct fence *f, struct error *err);
+void order_take(struct fence *f);
 /* Tells init, once, what was not known when it was cloned; and its side of that. */
 int told_send(struct fence *f, struct error *err);
 int told_receive(struct fence *f, struct error *err);

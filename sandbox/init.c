@@ -1,9 +1,9 @@
 /*
- * Pid 1 of the sandbox. First it builds the fence around itself: namespaces,
- * groups, ids, mounts. It forks the payload before the mounts, so that both get
- * ready at the same time, then gives up all but the right to signal it, and reaps
- * until the program ends, which ends everything: when pid 1 of a pid namespace
- * exits, the kernel kills the rest.
+ * Pid 1 of the sandbox. It is cloned before anything is known of the run and
+ * begins with what every run needs. Told the rest, it forks the payload and builds
+ * the mounts, so that both get ready at the same time, then gives up all but the
+ * right to signal it, and reaps until the program ends, which ends everything:
+ * when pid 1 of a pid namespace exits, the kernel kills the rest.
  *
  * It lives no longer than the launcher: PR_SET_PDEATHSIG, and the end of the
  * control socket.
@@ -16,7 +16,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/capability.h>
-#include <linux/keyctl.h>
+#include <linux/sched.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
@@ -100,18 +100,6 @@ static void enter_time(struct fence *f) {
     else fence_note(f, FENCE_TIME, LAYER_ON, "monotonic and boot clocks begin at 0");
 }
 
-static int enter_groups(struct fence *f, struct error *err) {
-    if (f->cgroup_own && cgroup_enter(&f->door) < 0)
-        return error_sys(err, errno, "enter the control groups");
-    if (unshare(CLONE_NEWCGROUP) < 0) return error_sys(err, errno, "cgroup namespace");
-    if (f->cgroup_own)
-        fence_note(f, FENCE_CGROUP_NAMESPACE, LAYER_ON, "rooted in the run's own group");
-    else
-        fence_note(f, FENCE_CGROUP_NAMESPACE, LAYER_WEAKER,
-                   "rooted in the launcher's group, since the run has none of its own");
-    return 0;
-}
-
 static int raise_loopback(struct error *err) {
     _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     struct ifreq request = {.ifr_name = "lo"};
@@ -134,13 +122,6 @@ static int enter_network(struct fence *f, struct error *err) {
     return 0;
 }
 
-static void enter_keyring(struct fence *f) {
-    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0) >= 0)
-        fence_note(f, FENCE_KEYRING, LAYER_ON, "own session keyring");
-    else if (errno == ENOSYS) fence_note(f, FENCE_KEYRING, LAYER_ON, "the kernel has no keyrings");
-    else fence_note(f, FENCE_KEYRING, LAYER_OFF, "no own session keyring: %s", strerror(errno));
-}
-
 /* /dev/stdout is opened anew by path: the pipe must be the payload's. */
 static int own_stdio(struct fence *f, struct error *err) {
     for (int i = 0; i < 3; i++)
@@ -149,20 +130,62 @@ static int own_stdio(struct fence *f, struct error *err) {
     return 0;
 }
 
-static int build(struct fence *f, struct error *err) {
+/* What needs no order: while the launcher still makes the host's part. */
+static int prepare(struct fence *f, struct error *err) {
     char score[16];
     snprintf(score, sizeof score, "%d", OOM_SCORE);
     if (write_self("/proc/self/oom_score_adj", score) < 0)
         return error_sys(err, errno, "oom_score_adj");
-    /* The dearest of the namespaces: the launcher writes maps and makes groups
-     * while the kernel makes it. */
+    /* The dearest of the namespaces by far. */
     if (unshare(CLONE_NEWNET) < 0) return error_sys(err, errno, "new network namespace");
     mark(f, STEP_NETWORK);
-    if (told_receive(f, err) < 0) return -1;
-    mark(f, STEP_TOLD);
-    if (enter_groups(f, err) < 0) return -1;
     enter_time(f);
-    mark(f, STEP_ENTERED);
+    /* The payload will have these from us. */
+    if (capabilities_drop_bounding(err) < 0 || capabilities_lock(err) < 0) return -1;
+    /* In "/", so that pivot_root(2) takes the payload along into the new root. */
+    if (chdir("/") < 0 || pipe2(f->built, O_CLOEXEC) < 0)
+        return error_sys(err, errno, "pipe to the payload");
+    return 0;
+}
+
+/* A child on the cpu where its parent goes on working would wait for its turn,
+ * also where others idle: a virtual machine's scheduler takes an idle cpu that
+ * its host has put to sleep for a busy one. So it is sent to another; it takes
+ * back the whole set when it runs (child.c). Only a wish. */
+static void send_elsewhere(const struct fence *f, pid_t child) {
+    cpu_set_t other;
+    unsigned here = 0;
+    if (!f->sent_elsewhere || syscall(SYS_getcpu, &here, NULL, NULL) < 0) return;
+    for (unsigned i = 1; i < CPU_SETSIZE; i++) {
+        unsigned cpu = (here + i) % CPU_SETSIZE;
+        if (!CPU_ISSET(cpu, &f->cpus)) continue;
+        CPU_ZERO(&other);
+        CPU_SET(cpu, &other);
+        if (sched_setaffinity(child, sizeof other, &other) < 0) errno = 0;
+        return;
+    }
+}
+
+/* The payload is born into the run's own group of the unified hierarchy; init
+ * stays outside of all of them, so that an empty group is the proof that nothing
+ * of the program is left. It still has the launcher's ids, by which it may do
+ * this, and the payload may enter the other groups. */
+static pid_t fork_payload(struct fence *f) {
+    struct clone_args args = {.exit_signal = SIGCHLD};
+    if (f->group >= 0) {
+        args.flags = CLONE_INTO_CGROUP;
+        args.cgroup = (uint64_t)f->group;
+    }
+    f->sent_elsewhere =
+        sched_getaffinity(0, sizeof f->cpus, &f->cpus) == 0 && CPU_COUNT(&f->cpus) > 1;
+    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    if (pid == 0) child_main(f);
+    if (pid > 0) send_elsewhere(f, pid);
+    return pid;
+}
+
+/* Init itself, from the launcher's ids to those of the sandbox. */
+static int become(struct fence *f, struct error *err) {
     bool user_mode = f->identity.privilege != PRIVILEGE_ROOT;
     if (user_mode && mounts_open_sources(&f->plan, err) < 0) return -1;
     if (identity_become_init(&f->identity, err) < 0) return -1;
@@ -170,11 +193,8 @@ static int build(struct fence *f, struct error *err) {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return error_sys(err, errno, "prctl");
     if (user_mode && own_stdio(f, err) < 0) return -1;
-    /* Before the fork: the payload has these from us. */
-    if (capabilities_drop_bounding(err) < 0 || capabilities_lock(err) < 0) return -1;
     if (sethostname(f->spec->hostname, strlen(f->spec->hostname)) < 0)
         return error_sys(err, errno, "hostname");
-    enter_keyring(f);
     return enter_network(f, err);
 }
 
@@ -237,18 +257,22 @@ static int shrink(struct fence *f, struct error *err) {
     return 0;
 }
 
-/* Whatever ended. When it is the program, says so and is done. */
+/* The program ended: says how, then ends what it left. All else in this pid
+ * namespace is below us, and nobody who is killed can make anybody new. */
+static _Noreturn void finish(struct fence *f, int status) {
+    struct control_end end = {.message = CONTROL_ENDED, .status = status};
+    mark(f, STEP_REAPED);
+    getrusage(RUSAGE_CHILDREN, &end.usage);
+    if (send(f->control[1], &end, sizeof end, MSG_NOSIGNAL) < 0) _exit(1);
+    _exit(0);
+}
+
 static void reap(struct fence *f, pid_t payload) {
     for (;;) {
         int status;
         pid_t pid = waitpid(-1, &status, WNOHANG);
         if (pid <= 0) return;
-        if (pid != payload) continue;
-        mark(f, STEP_REAPED);
-        struct control_end end = {.message = CONTROL_ENDED, .status = status};
-        getrusage(RUSAGE_CHILDREN, &end.usage);
-        if (send(f->control[1], &end, sizeof end, MSG_NOSIGNAL) < 0) _exit(1);
-        _exit(0);
+        if (pid == payload) finish(f, status);
     }
 }
 
@@ -281,14 +305,15 @@ _Noreturn void init_main(struct fence *f) {
         error_sys(&err, errno, "PR_SET_PDEATHSIG");
         give_up(f, &err);
     }
-    if (take_signals(&waiting, &err) < 0 || build(f, &err) < 0) give_up(f, &err);
-    /* In "/", so that pivot_root(2) takes the payload along into the new root. */
-    pid_t payload = chdir("/") < 0 || pipe2(f->built, O_CLOEXEC) < 0 ? -1 : fork();
-    if (payload == 0) child_main(f);
+    if (take_signals(&waiting, &err) < 0 || prepare(f, &err) < 0 || told_receive(f, &err) < 0)
+        give_up(f, &err);
+    mark(f, STEP_TOLD);
+    pid_t payload = fork_payload(f);
     if (payload < 0) error_sys(&err, errno, "fork the payload");
     else close(f->built[0]);
     mark(f, STEP_FORKED);
-    if (payload < 0 || build_root(f, &err) < 0 || shrink(f, &err) < 0) give_up(f, &err);
+    if (payload < 0 || become(f, &err) < 0 || build_root(f, &err) < 0 || shrink(f, &err) < 0)
+        give_up(f, &err);
     mark(f, STEP_SHRUNK);
     say(f, CONTROL_READY);
     supervise(f, payload, &waiting);

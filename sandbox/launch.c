@@ -52,6 +52,7 @@ static void launch_init(struct launch *l, const struct spec *spec, int dir_fd,
     r->output.stamps = -1;
     struct fence *f = &l->fence;
     f->spec = spec;
+    f->group = -1;
     f->policy = &l->policy;
     f->filter = &l->filter;
     for (int i = 0; i < 2; i++) f->control[i] = f->release[i] = f->built[i] = -1;
@@ -87,35 +88,30 @@ static int load_policy(struct launch *l, struct error *err) {
     return r->policy_sha256 && r->filter_sha256 ? 0 : error_sys(err, ENOMEM, "policy");
 }
 
-/* Who we are, our entry in the registry, ids and the first group of this run. */
+/* Who we are, our entry in the registry, ids. */
 static int take_host(struct launch *l, struct error *err) {
-    const struct spec *spec = l->run.spec;
     struct identity *id = &l->fence.identity;
     if (identity_detect(id, err) < 0) return -1;
     l->run.result->privilege = strdup(privilege_name(id->privilege));
-    if (live_register(spec->id, &l->live, err) < 0) return -1;
+    if (live_register(l->run.spec->id, &l->live, err) < 0) return -1;
     if (id->privilege == PRIVILEGE_ROOT && live_reserve_ids(l->live, &id->base, err) < 0) return -1;
     mark(l, STEP_REGISTERED);
-    /* Our init counts as well, and is not the program's. */
-    struct spec_limits limits = spec->limits;
-    if (limits.pids) limits.pids++;
-    return cgroup_begin(spec->id, &limits, spec->cpus, &l->run.cg, err);
+    return 0;
 }
 
-/* The other groups. Init does not need them before it has its network namespace,
- * whose making takes the kernel as long as they take us: so both at once. */
 static int take_groups(struct launch *l, struct error *err) {
     struct run *r = &l->run;
     struct fence *f = &l->fence;
-    if (cgroup_complete(r->cg, err) < 0) return -1;
+    if (cgroup_create(r->spec->id, &r->spec->limits, r->spec->cpus, &r->cg, err) < 0) return -1;
     char *const *paths = cgroup_paths(r->cg);
     f->cgroup_own = paths && paths[0];
+    f->group = cgroup_clone_fd(r->cg);
     bool groups =
         cgroup_enforces(r->cg, CGROUP_MEMORY, NULL) && cgroup_enforces(r->cg, CGROUP_CPU, NULL);
     f->limit_nproc = !cgroup_enforces(r->cg, CGROUP_PIDS, NULL);
     f->own_proc = f->limit_nproc || !groups;
-    if (f->cgroup_own && cgroup_enter_open(r->cg, cgroup_clone_fd(r->cg) >= 0, &f->door, err) < 0)
-        return -1;
+    if (f->cgroup_own && cgroup_enter_open(r->cg, f->group >= 0, &f->door, err) < 0) return -1;
+    mark(l, STEP_GROUPS);
     return live_record_cgroups(l->live, paths, err);
 }
 
@@ -127,15 +123,6 @@ static int check_inherited(int fd, struct error *err) {
     return error_set(err, ERROR_DENIED, "descriptor %d is a folder, which is never handed in", fd);
 }
 
-/* Which of 0, 1 and 2 are pipes of ours, which init is to know when it is
- * cloned; the pipes themselves follow. */
-static void choose_stdio(struct launch *l) {
-    const struct spec *spec = l->run.spec;
-    const enum spec_stdio modes[3] = {spec->stdin_mode, spec->stdout_mode, spec->stderr_mode};
-    for (int i = 1; i < 3; i++)
-        l->fence.stdio_ours[i] = modes[i] == STDIO_FILE || modes[i] == STDIO_TEE;
-}
-
 static int prepare_stdio(struct launch *l, struct error *err) {
     const struct spec *spec = l->run.spec;
     struct fence *f = &l->fence;
@@ -145,6 +132,7 @@ static int prepare_stdio(struct launch *l, struct error *err) {
     if (l->null_fd < 0) return error_sys(err, errno, "/dev/null");
     for (int i = 0; i < 3; i++) {
         if (modes[i] == STDIO_INHERIT && check_inherited(i, err) < 0) return -1;
+        f->stdio_ours[i] = i > 0 && l->program_ends[i - 1] >= 0;
         f->stdio[i] = f->stdio_ours[i]            ? l->program_ends[i - 1]
                       : modes[i] == STDIO_INHERIT ? i
                                                   : l->null_fd;
@@ -157,32 +145,15 @@ static int prepare_stdio(struct launch *l, struct error *err) {
     return 0;
 }
 
-/* What init inherits by its clone. */
-static int prepare_fence(struct launch *l, struct error *err) {
+/* All that init is told, made while it makes its network namespace. */
+static int prepare_order(struct launch *l, struct error *err) {
     struct fence *f = &l->fence;
-    choose_stdio(l);
-    if (plan_make(l->run.spec, &l->policy, &f->plan, err) < 0) return -1;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, f->control) < 0 ||
-        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, f->release) < 0)
-        return error_sys(err, errno, "socket pair");
-    return 0;
-}
-
-/* What it is told of later, made while it makes its network namespace. */
-static int prepare_rest(struct launch *l, struct error *err) {
-    struct run *r = &l->run;
-    struct fence *f = &l->fence;
-    if (l->dir_fd >= 0 && run_folder_claim(l->dir_fd, err) < 0) return -1;
-    if (prepare_stdio(l, err) < 0) return -1;
+    if (take_host(l, err) < 0 || take_groups(l, err) < 0 ||
+        plan_make(l->run.spec, &l->policy, &f->plan, err) < 0 || prepare_stdio(l, err) < 0)
+        return -1;
     if (f->identity.privilege == PRIVILEGE_ROOT && mounts_open_sources(&f->plan, err) < 0)
         return -1;
     mark(l, STEP_PLANNED);
-    if (r->spec->workspace_source) {
-        r->workspace = dir_open(r->spec->workspace_source, err);
-        if (r->workspace < 0) return error_wrap(err, "workspace");
-    }
-    if (take_groups(l, err) < 0) return -1;
-    mark(l, STEP_GROUPS);
     return 0;
 }
 
@@ -225,12 +196,13 @@ static int open_userns(struct run *r, struct error *err) {
 static int clone_init(struct launch *l, struct error *err) {
     struct run *r = &l->run;
     struct fence *f = &l->fence;
-    int into = cgroup_clone_fd(r->cg);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, f->control) < 0 ||
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, f->release) < 0)
+        return error_sys(err, errno, "socket pair");
     struct clone_args args = {
-        .flags = own_namespaces | CLONE_PIDFD | (into >= 0 ? CLONE_INTO_CGROUP : 0),
+        .flags = own_namespaces | CLONE_PIDFD,
         .pidfd = (uint64_t)(uintptr_t)&r->pidfd,
         .exit_signal = SIGCHLD,
-        .cgroup = into >= 0 ? (uint64_t)into : 0,
     };
     long pid = syscall(SYS_clone3, &args, sizeof args);
     if (pid == 0) init_main(f);
@@ -248,7 +220,7 @@ static int clone_init(struct launch *l, struct error *err) {
 static int tell_init(struct launch *l, struct error *err) {
     struct run *r = &l->run;
     struct fence *f = &l->fence;
-    if (prepare_rest(l, err) < 0 || open_userns(r, err) < 0 ||
+    if (prepare_order(l, err) < 0 || open_userns(r, err) < 0 ||
         identity_map(&f->identity, r->init, err) < 0)
         return -1;
     mark(l, STEP_MAPPED);
@@ -263,6 +235,11 @@ static int tell_init(struct launch *l, struct error *err) {
 /* What needs nothing of init, while it and the payload build the fence. */
 static int prepare_watch(struct launch *l, struct error *err) {
     struct run *r = &l->run;
+    if (l->dir_fd >= 0 && run_folder_claim(l->dir_fd, err) < 0) return -1;
+    if (r->spec->workspace_source) {
+        r->workspace = dir_open(r->spec->workspace_source, err);
+        if (r->workspace < 0) return error_wrap(err, "workspace");
+    }
     if (output_create_files(&r->output, l->dir_fd, err) < 0 || supervise_prepare(r, err) < 0 ||
         report_limits(&l->fence, r->cg, r->result, err) < 0)
         return -1;
@@ -275,9 +252,8 @@ static int prepare_watch(struct launch *l, struct error *err) {
 static int start(struct launch *l, struct error *err) {
     struct run *r = &l->run;
     /* Signals first: told to stop from now on, we still give everything back. */
-    if (take_signals(r, err) < 0 || load_policy(l, err) < 0 || take_host(l, err) < 0 ||
-        prepare_fence(l, err) < 0 || clone_init(l, err) < 0 || tell_init(l, err) < 0 ||
-        prepare_watch(l, err) < 0 || setup_await(r, err) < 0)
+    if (take_signals(r, err) < 0 || load_policy(l, err) < 0 || clone_init(l, err) < 0 ||
+        tell_init(l, err) < 0 || prepare_watch(l, err) < 0 || setup_await(r, err) < 0)
         return -1;
     if (report_layers(&l->fence, r->cg, r->result, err) < 0 ||
         report_check(r->spec, r->result, err) < 0)
@@ -351,8 +327,8 @@ static void fail(struct result *r, struct error *err) {
     error_clear(err);
 }
 
-int launch_run(const struct spec *spec, int dir_fd, struct fence_page *page, struct result *result,
-               struct error *err) {
+int launch_run(const struct spec *spec, int dir_fd, bool print, struct fence_page *page,
+               struct result *result, struct error *err) {
     struct launch l;
     struct error why = {0};
     launch_init(&l, spec, dir_fd, result);
@@ -363,9 +339,13 @@ int launch_run(const struct spec *spec, int dir_fd, struct fence_page *page, str
     if ((start(&l, &why) < 0 && explain_start(&l.run, &why) < 0) || supervise(&l.run, &why) < 0 ||
         collect(&l, &why) < 0 || (l.run.learn && learn_deliver(l.run.learn, dir_fd, &why) < 0))
         fail(result, &why);
-    mark(&l, STEP_COLLECTED);
-    give_back(&l);
     result->t_done = clock_mono_ns();
+    mark(&l, STEP_COLLECTED);
     if (!result->privilege) result->privilege = strdup("none");
-    return result->privilege ? 0 : error_sys(err, ENOMEM, "result");
+    /* The result first: init, the groups and the mounts go meanwhile and after. */
+    int delivered = result->privilege ? run_folder_deliver(result, dir_fd, print, err)
+                                      : error_sys(err, ENOMEM, "result");
+    mark(&l, STEP_DELIVERED);
+    give_back(&l);
+    return delivered;
 }

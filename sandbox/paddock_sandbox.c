@@ -63,7 +63,6 @@
 #include "common/log.h"
 #include "sandbox/launch.h"
 #include "sandbox/live.h"
-#include "sandbox/run_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -147,10 +146,7 @@ static int run(const struct options *o, int64_t begin, struct error *err) {
     struct fence_page *page = fence_page_new(err);
     if (!page) return -1;
     step_mark(&page->steps, STEP_LAUNCHER, STEP_SPEC);
-    if (launch_run(&spec, dir_fd, page, &result, err) < 0 ||
-        run_folder_deliver(&result, dir_fd, o->print, err) < 0)
-        return -1;
-    step_mark(&page->steps, STEP_LAUNCHER, STEP_DELIVERED);
+    if (launch_run(&spec, dir_fd, o->print, page, &result, err) < 0) return -1;
     return o->steps ? leave_steps(&page->steps, o->steps, err) : 0;
 }
 

@@ -249,8 +249,14 @@ static int release(struct run *r, struct loop *l, struct error *err) {
     return 0;
 }
 
+/* Init is in none of the groups: where they are empty, nothing of the program is
+ * left, and init's own end need not be waited for. */
+static bool is_empty(const struct run *r) {
+    return cgroup_population(r->cg) == 0;
+}
+
 static int run_loop(struct run *r, struct loop *l, struct error *err) {
-    while (!r->gone) {
+    while (!r->gone && !(r->reported && is_empty(r))) {
         struct epoll_event events[12];
         int n = epoll_wait(l->epoll, events, ARRAY_SIZE(events), -1);
         if (n < 0 && errno != EINTR) return error_sys(err, errno, "epoll");
@@ -382,7 +388,7 @@ static void account(struct run *r) {
 int supervise(struct run *r, struct error *err) {
     struct loop *l = &r->loop;
     int result = release(r, l, err) < 0 || run_loop(r, l, err) < 0 ? -1 : 0;
-    supervise_kill(r);
+    if (result < 0 || !is_empty(r)) supervise_kill(r);
     if (result < 0) return -1;
     struct result *res = r->result;
     res->t_empty = clock_mono_ns();

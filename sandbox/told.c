@@ -1,8 +1,9 @@
 /*
  * What init is told when the host's part is done (declared in fence.h). Init was
  * cloned before it: the making of its network namespace takes the kernel as long
- * as all this takes us. Descriptors travel beside the message, each with a word
- * on what it is; there may be more of them than one message carries.
+ * as all this takes us. The order lies in the shared page; descriptors travel
+ * with the message, each with a word on what it is, and there may be more of them
+ * than one message carries.
  */
 #include "sandbox/fence.h"
 
@@ -13,7 +14,7 @@
 
 enum { TOLD_FDS = 200 }; /* SCM_MAX_FD is 253 */
 
-enum told_kind { TOLD_DOOR, TOLD_SOURCE, TOLD_STDIO };
+enum told_kind { TOLD_GROUP, TOLD_DOOR, TOLD_SOURCE, TOLD_STDIO };
 
 struct told_fd {
     uint8_t kind;
@@ -23,8 +24,7 @@ struct told_fd {
 
 struct told {
     char message;
-    bool cgroup_own, own_proc, limit_nproc; /* of struct fence */
-    bool more;                              /* another message follows */
+    bool more; /* another message follows */
     uint16_t count;
     struct told_fd fds[TOLD_FDS];
 };
@@ -73,11 +73,8 @@ static int pack(struct parcel *p, enum told_kind kind, size_t index, bool is_fol
 }
 
 int told_send(struct fence *f, struct error *err) {
-    struct parcel p = {.f = f,
-                       .told = {.message = CONTROL_TOLD,
-                                .cgroup_own = f->cgroup_own,
-                                .own_proc = f->own_proc,
-                                .limit_nproc = f->limit_nproc}};
+    struct parcel p = {.f = f, .told = {.message = CONTROL_TOLD}};
+    if (order_write(f, err) < 0 || pack(&p, TOLD_GROUP, 0, false, f->group, err) < 0) return -1;
     for (size_t i = 0; i < f->door.count; i++)
         if (pack(&p, TOLD_DOOR, i, false, f->door.fds[i], err) < 0) return -1;
     for (size_t i = 0; i < 3; i++)
@@ -94,7 +91,9 @@ int told_send(struct fence *f, struct error *err) {
 static int unpack(struct fence *f, const struct told *told, const int *fds, struct error *err) {
     for (size_t i = 0; i < told->count; i++) {
         const struct told_fd *t = &told->fds[i];
-        if (t->kind == TOLD_DOOR && f->door.count < CGROUP_DOOR_MAX) {
+        if (t->kind == TOLD_GROUP) {
+            f->group = fds[i];
+        } else if (t->kind == TOLD_DOOR && f->door.count < CGROUP_DOOR_MAX) {
             f->door.fds[f->door.count++] = fds[i];
         } else if (t->kind == TOLD_STDIO && t->index < 3) {
             f->stdio[t->index] = fds[i];
@@ -105,9 +104,6 @@ static int unpack(struct fence *f, const struct told *told, const int *fds, stru
             return error_set(err, ERROR_INTERNAL, "descriptor of kind %d", t->kind);
         }
     }
-    f->cgroup_own = told->cgroup_own;
-    f->own_proc = told->own_proc;
-    f->limit_nproc = told->limit_nproc;
     return 0;
 }
 
@@ -126,6 +122,7 @@ static int receive(struct fence *f, struct told *told, struct error *err) {
     if (n < 0) return error_sys(err, errno, "control socket");
     if (n != sizeof *told || told->message != CONTROL_TOLD)
         return error_set(err, ERROR_INTERNAL, "unexpected message %d", told->message);
+    if (f->spec != &f->page->order.spec) order_take(f);
     const struct cmsghdr *c = CMSG_FIRSTHDR(&header);
     size_t count = c ? (c->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
     if (header.msg_flags & MSG_CTRUNC || count != told->count)
@@ -134,9 +131,9 @@ static int receive(struct fence *f, struct told *told, struct error *err) {
 }
 
 int told_receive(struct fence *f, struct error *err) {
-    struct told told;
-    do
+    struct told told = {.more = false};
+    do {
         if (receive(f, &told, err) < 0) return -1;
-    while (told.more);
+    } while (told.more);
     return 0;
 }
