@@ -70,17 +70,6 @@ static int enter_groups(struct fence *f, struct error *err) {
     return 0;
 }
 
-/* Init sent us to one cpu to begin with: back to what the launcher was started
- * with, as far as the group's cpus allow, else to all of those. */
-static int spread(const struct fence *f, struct error *err) {
-    cpu_set_t all;
-    memset(&all, 0xff, sizeof all);
-    if (!f->sent_elsewhere || sched_setaffinity(0, sizeof f->cpus, &f->cpus) == 0 ||
-        sched_setaffinity(0, sizeof all, &all) == 0)
-        return 0;
-    return error_sys(err, errno, "cpu affinity");
-}
-
 static void enter_keyring(struct fence *f) {
     if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0) >= 0)
         fence_note(f, FENCE_KEYRING, LAYER_ON, "own session keyring");
@@ -143,7 +132,9 @@ static void mark(struct fence *f, enum step step) {
 static int dress(struct fence *f, int *listener, struct error *err) {
     mark(f, STEP_BEGIN);
     umask(022);
-    if (enter_groups(f, err) < 0 || spread(f, err) < 0 || reset_signals(err) < 0) return -1;
+    if (enter_groups(f, err) < 0 || elsewhere_return(&f->elsewhere, err) < 0 ||
+        reset_signals(err) < 0)
+        return -1;
     if (setsid() < 0) return error_sys(err, errno, "setsid");
     if (arrange_descriptors(f, err) < 0 || limits_apply(f, err) < 0 || drop_privilege(f, err) < 0)
         return -1;

@@ -7,6 +7,7 @@ add_library(
   paddock_sandbox_fence STATIC
   capabilities.c
   child.c
+  elsewhere.c
   fence.c
   identity.c
   init.c

@@ -15,13 +15,13 @@
 #include "common/error.h"
 #include "policies/policy.h"
 #include "sandbox/cgroup.h"
+#include "sandbox/elsewhere.h"
 #include "sandbox/identity.h"
 #include "sandbox/mounts.h"
 #include "sandbox/result.h"
 #include "sandbox/spec.h"
 #include "sandbox/steps.h"
 
-#include <sched.h>
 #include <stdbool.h>
 #include <sys/resource.h>
 
@@ -128,8 +128,7 @@ struct fence {
     struct mount_plan plan;
     struct cgroup_door door;
     struct fence_page *page;
-    cpu_set_t cpus; /* init's, for the payload to go back to */
-    bool sent_elsewhere;
+    struct elsewhere elsewhere;
     int group;          /* of the unified hierarchy, to clone the payload into; -1 */
     int control[2];     /* [0] the launcher's end, [1] init's */
     int release[2];     /* [0] the launcher's end, [1] the payload's */

@@ -148,24 +148,6 @@ static int prepare(struct fence *f, struct error *err) {
     return 0;
 }
 
-/* A child on the cpu where its parent goes on working would wait for its turn,
- * also where others idle: a virtual machine's scheduler takes an idle cpu that
- * its host has put to sleep for a busy one. So it is sent to another; it takes
- * back the whole set when it runs (child.c). Only a wish. */
-static void send_elsewhere(const struct fence *f, pid_t child) {
-    cpu_set_t other;
-    unsigned here = 0;
-    if (!f->sent_elsewhere || syscall(SYS_getcpu, &here, NULL, NULL) < 0) return;
-    for (unsigned i = 1; i < CPU_SETSIZE; i++) {
-        unsigned cpu = (here + i) % CPU_SETSIZE;
-        if (!CPU_ISSET(cpu, &f->cpus)) continue;
-        CPU_ZERO(&other);
-        CPU_SET(cpu, &other);
-        if (sched_setaffinity(child, sizeof other, &other) < 0) errno = 0;
-        return;
-    }
-}
-
 /* The payload is born into the run's own group of the unified hierarchy; init
  * stays outside of all of them, so that an empty group is the proof that nothing
  * of the program is left. It still has the launcher's ids, by which it may do
@@ -176,11 +158,9 @@ static pid_t fork_payload(struct fence *f) {
         args.flags = CLONE_INTO_CGROUP;
         args.cgroup = (uint64_t)f->group;
     }
-    f->sent_elsewhere =
-        sched_getaffinity(0, sizeof f->cpus, &f->cpus) == 0 && CPU_COUNT(&f->cpus) > 1;
     pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
     if (pid == 0) child_main(f);
-    if (pid > 0) send_elsewhere(f, pid);
+    if (pid > 0) elsewhere_send(&f->elsewhere, pid);
     return pid;
 }
 
@@ -305,7 +285,8 @@ _Noreturn void init_main(struct fence *f) {
         error_sys(&err, errno, "PR_SET_PDEATHSIG");
         give_up(f, &err);
     }
-    if (take_signals(&waiting, &err) < 0 || prepare(f, &err) < 0 || told_receive(f, &err) < 0)
+    if (elsewhere_return(&f->elsewhere, &err) < 0 || take_signals(&waiting, &err) < 0 ||
+        prepare(f, &err) < 0 || told_receive(f, &err) < 0)
         give_up(f, &err);
     mark(f, STEP_TOLD);
     pid_t payload = fork_payload(f);

@@ -204,6 +204,7 @@ static int clone_init(struct launch *l, struct error *err) {
         .pidfd = (uint64_t)(uintptr_t)&r->pidfd,
         .exit_signal = SIGCHLD,
     };
+    elsewhere_prepare(&f->elsewhere);
     long pid = syscall(SYS_clone3, &args, sizeof args);
     if (pid == 0) init_main(f);
     if (pid < 0) {
@@ -211,6 +212,7 @@ static int clone_init(struct launch *l, struct error *err) {
         return explain_clone(errno, err);
     }
     r->init = (pid_t)pid;
+    elsewhere_send(&f->elsewhere, r->init);
     mark(l, STEP_CLONED);
     close_fd(&f->control[1]);
     close_fd(&f->release[1]);
