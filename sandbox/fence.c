@@ -40,7 +40,7 @@ struct fence_page *fence_page_new(struct error *err) {
 
 void fence_note(struct fence *f, enum fence_layer layer, enum layer_state state, const char *fmt,
                 ...) {
-    struct fence_note *note = &f->page->notes[layer];
+    struct fence_note *note = &f->noting[layer];
     va_list ap;
     va_start(ap, fmt);
     /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */

@@ -11,6 +11,7 @@ add_library(
   fence.c
   identity.c
   init.c
+  janitor.c
   landlock.c
   launch.c
   learn.c

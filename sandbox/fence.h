@@ -129,6 +129,8 @@ struct fence {
     struct cgroup_door door;
     struct fence_page *page;
     struct elsewhere elsewhere;
+    struct fence_note *noting;             /* where fence_note() goes: the page, then `notes` */
+    struct fence_note notes[FENCE_LAYERS]; /* the page's, as they were at the release */
     int group;          /* of the unified hierarchy, to clone the payload into; -1 */
     int control[2];     /* [0] the launcher's end, [1] init's */
     int release[2];     /* [0] the launcher's end, [1] the payload's */

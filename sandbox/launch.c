@@ -5,6 +5,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "sandbox/collect.h"
+#include "sandbox/janitor.h"
 #include "sandbox/learn.h"
 #include "sandbox/listener.h"
 #include "sandbox/live.h"
@@ -34,15 +35,13 @@ struct launch {
     struct live *live;
     int dir_fd;
     int null_fd;
+    bool janitor;        /* somebody else gives groups and entry back */
     int program_ends[2]; /* of the output pipes */
 };
 
-static void launch_init(struct launch *l, const struct spec *spec, int dir_fd,
-                        struct result *result) {
-    *l = (struct launch){.dir_fd = dir_fd, .null_fd = -1, .program_ends = {-1, -1}};
+static void launch_init(struct launch *l, struct fence_page *page) {
+    *l = (struct launch){.dir_fd = -1, .null_fd = -1, .program_ends = {-1, -1}};
     struct run *r = &l->run;
-    r->spec = spec;
-    r->result = result;
     r->fence = &l->fence;
     r->pidfd = r->userns = r->signals = r->workspace = r->listener = -1;
     r->loop = (struct loop){.epoll = -1, .deadline = -1, .look = -1};
@@ -51,7 +50,8 @@ static void launch_init(struct launch *l, const struct spec *spec, int dir_fd,
         r->output.streams[i] = (struct output_stream){.pipe = -1, .file = -1, .copy = -1};
     r->output.stamps = -1;
     struct fence *f = &l->fence;
-    f->spec = spec;
+    f->page = page;
+    f->noting = page->notes;
     f->group = -1;
     f->policy = &l->policy;
     f->filter = &l->filter;
@@ -245,6 +245,7 @@ static int prepare_watch(struct launch *l, struct error *err) {
     if (output_create_files(&r->output, l->dir_fd, err) < 0 || supervise_prepare(r, err) < 0 ||
         report_limits(&l->fence, r->cg, r->result, err) < 0)
         return -1;
+    l->janitor = janitor_start(r->cg, l->live);
     mark(l, STEP_FILES);
     return 0;
 }
@@ -253,16 +254,21 @@ static int prepare_watch(struct launch *l, struct error *err) {
 
 static int start(struct launch *l, struct error *err) {
     struct run *r = &l->run;
-    /* Signals first: told to stop from now on, we still give everything back. */
-    if (take_signals(r, err) < 0 || load_policy(l, err) < 0 || clone_init(l, err) < 0 ||
-        tell_init(l, err) < 0 || prepare_watch(l, err) < 0 || setup_await(r, err) < 0)
+    if (load_policy(l, err) < 0 || tell_init(l, err) < 0 || prepare_watch(l, err) < 0 ||
+        setup_await(r, err) < 0)
         return -1;
-    if (report_layers(&l->fence, r->cg, r->result, err) < 0 ||
-        report_check(r->spec, r->result, err) < 0)
+    /* What init and payload noted is believed until the release. */
+    memcpy(l->fence.notes, l->fence.page->notes, sizeof l->fence.notes);
+    l->fence.noting = l->fence.notes;
+    bool picky = r->spec->require && r->spec->require[0];
+    if (picky && (report_layers(&l->fence, r->cg, r->result, err) < 0 ||
+                  report_check(r->spec, r->result, err) < 0))
         return -1;
     r->result->t_ready = clock_mono_ns();
     mark(l, STEP_REPORTED);
-    return 0;
+    if (supervise_release(r, err) < 0) return -1;
+    /* Else it is written up while the program starts. */
+    return picky ? 0 : report_layers(&l->fence, r->cg, r->result, err);
 }
 
 static int collect(struct launch *l, struct error *err) {
@@ -285,7 +291,10 @@ static int collect(struct launch *l, struct error *err) {
  * killed half-way: processes, groups, registry. */
 static void give_back(struct launch *l) {
     struct run *r = &l->run;
-    supervise_kill(r);
+    /* Its own end, with all the mounts, takes init as long as a small program:
+     * once nothing of the program is left there is no need to see it. */
+    if (l->janitor) supervise_let_go(r);
+    else supervise_kill(r);
     output_close(&r->output);
     supervise_close(r);
     for (int i = 0; i < FENCE_HANDLES; i++) close_fd(&r->handles[i]);
@@ -296,13 +305,8 @@ static void give_back(struct launch *l) {
     free(r->offender);
     learn_close(r->learn);
     cgroup_enter_close(&l->fence.door);
-    _cleanup_error_ struct error err = {0};
-    bool left = r->cg && cgroup_destroy(r->cg, CGROUP_PATIENCE_MS, &err) < 0;
-    if (left) log_warn("left for the next sweep: %s", error_text(&err));
+    if (!l->janitor) janitor_clean(r->cg, l->live);
     mark(l, STEP_REMOVED);
-    if (left) live_leave(l->live);
-    else live_release(l->live);
-    mark(l, STEP_UNREGISTERED);
     for (int i = 0; i < 2; i++) {
         close_fd(&l->fence.control[i]);
         close_fd(&l->fence.release[i]);
@@ -329,25 +333,50 @@ static void fail(struct result *r, struct error *err) {
     error_clear(err);
 }
 
-int launch_run(const struct spec *spec, int dir_fd, bool print, struct fence_page *page,
+struct launch *launch_open(struct fence_page *page, struct error *err) {
+    struct launch *l = calloc(1, sizeof *l);
+    if (!l) {
+        error_sys(err, ENOMEM, "launch");
+        return NULL;
+    }
+    launch_init(l, page);
+    /* Signals first: told to stop from now on, we still give everything back. */
+    if (take_signals(&l->run, err) == 0 && clone_init(l, err) == 0) return l;
+    give_back(l);
+    free(l);
+    return NULL;
+}
+
+static int run_all(struct launch *l, struct error *err) {
+    if (start(l, err) < 0 && explain_start(&l->run, err) < 0) return -1;
+    if (supervise(&l->run, err) < 0 || collect(l, err) < 0) return -1;
+    return l->run.learn ? learn_deliver(l->run.learn, l->dir_fd, err) : 0;
+}
+
+int launch_run(struct launch *l, const struct spec *spec, int dir_fd, bool print,
                struct result *result, struct error *err) {
-    struct launch l;
     struct error why = {0};
-    launch_init(&l, spec, dir_fd, result);
-    l.fence.page = page;
+    l->dir_fd = dir_fd;
+    l->run.spec = l->fence.spec = spec;
+    l->run.result = result;
     result->steal_ns = result->pressure_cpu_ns = result->pressure_memory_ns = -1;
     result->pressure_io_ns = result->frequency_khz = -1;
     result->io_read_bytes = result->io_write_bytes = -1;
-    if ((start(&l, &why) < 0 && explain_start(&l.run, &why) < 0) || supervise(&l.run, &why) < 0 ||
-        collect(&l, &why) < 0 || (l.run.learn && learn_deliver(l.run.learn, dir_fd, &why) < 0))
-        fail(result, &why);
+    if (run_all(l, &why) < 0) fail(result, &why);
     result->t_done = clock_mono_ns();
-    mark(&l, STEP_COLLECTED);
+    mark(l, STEP_COLLECTED);
     if (!result->privilege) result->privilege = strdup("none");
     /* The result first: init, the groups and the mounts go meanwhile and after. */
     int delivered = result->privilege ? run_folder_deliver(result, dir_fd, print, err)
                                       : error_sys(err, ENOMEM, "result");
-    mark(&l, STEP_DELIVERED);
-    give_back(&l);
+    mark(l, STEP_DELIVERED);
+    give_back(l);
+    free(l);
     return delivered;
+}
+
+void launch_drop(struct launch *l) {
+    if (!l) return;
+    give_back(l);
+    free(l);
 }

@@ -137,16 +137,21 @@ static int leave_steps(const struct steps *steps, const char *path, struct error
 static int run(const struct options *o, int64_t begin, struct error *err) {
     _cleanup_spec_ struct spec spec = {0};
     _cleanup_result_ struct result result = {.t_launch = begin};
+    struct fence_page *page = fence_page_new(err);
+    if (!page) return -1;
+    /* Before all else: init has work that takes as long as ours until it is told. */
+    _cleanup_launch_ struct launch *launch = launch_open(page, err);
+    if (!launch) return -1;
     if (load_spec(o->spec, &spec, &result, err) < 0) return -1;
     const char *dir = o->dir ? o->dir : spec.dir;
     _cleanup_close_ int dir_fd = dir ? dir_open(dir, err) : -1;
     if (dir && dir_fd < 0) return error_wrap(err, "run folder");
     if (!dir && !o->print)
         return error_set(err, ERROR_INVALID, "where is the result to go? Give --dir or --print");
-    struct fence_page *page = fence_page_new(err);
-    if (!page) return -1;
     step_mark(&page->steps, STEP_LAUNCHER, STEP_SPEC);
-    if (launch_run(&spec, dir_fd, o->print, page, &result, err) < 0) return -1;
+    struct launch *running = launch;
+    launch = NULL;
+    if (launch_run(running, &spec, dir_fd, o->print, &result, err) < 0) return -1;
     return o->steps ? leave_steps(&page->steps, o->steps, err) : 0;
 }
 

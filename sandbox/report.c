@@ -70,7 +70,7 @@ int report_layers(struct fence *f, const struct cgroup *cg, struct result *r, st
     r->layers = calloc(FENCE_LAYERS, sizeof *r->layers);
     if (!r->layers) return error_sys(err, ENOMEM, "fence report");
     for (int i = 0; i < FENCE_LAYERS; i++) {
-        const struct fence_note *note = &f->page->notes[i];
+        const struct fence_note *note = &f->notes[i];
         struct layer *l = &r->layers[r->layer_count++];
         l->name = strdup(fence_layer_name((enum fence_layer)i));
         l->state = note->written ? note->state : LAYER_OFF;

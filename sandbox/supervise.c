@@ -249,6 +249,10 @@ static int release(struct run *r, struct loop *l, struct error *err) {
     return 0;
 }
 
+int supervise_release(struct run *r, struct error *err) {
+    return release(r, &r->loop, err);
+}
+
 /* Init is in none of the groups: where they are empty, nothing of the program is
  * left, and init's own end need not be waited for. */
 static bool is_empty(const struct run *r) {
@@ -299,6 +303,18 @@ void supervise_kill(struct run *r) {
     if (r->pidfd >= 0) syscall(SYS_pidfd_send_signal, r->pidfd, SIGKILL, NULL, 0);
     reap_init(r);
     if (r->cg) await_empty(r);
+}
+
+void supervise_let_go(struct run *r) {
+    if (!r->empty) {
+        supervise_kill(r);
+        return;
+    }
+    if (r->pidfd >= 0) {
+        syscall(SYS_pidfd_send_signal, r->pidfd, SIGKILL, NULL, 0);
+        close(r->pidfd);
+    }
+    r->pidfd = -1;
 }
 
 /* ---- how it ended ---- */
@@ -386,9 +402,9 @@ static void account(struct run *r) {
 }
 
 int supervise(struct run *r, struct error *err) {
-    struct loop *l = &r->loop;
-    int result = release(r, l, err) < 0 || run_loop(r, l, err) < 0 ? -1 : 0;
-    if (result < 0 || !is_empty(r)) supervise_kill(r);
+    int result = run_loop(r, &r->loop, err);
+    r->empty = result == 0 && is_empty(r);
+    if (!r->empty) supervise_kill(r);
     if (result < 0) return -1;
     struct result *res = r->result;
     res->t_empty = clock_mono_ns();

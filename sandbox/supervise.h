@@ -46,6 +46,7 @@ struct run {
 
     bool decided;  /* result->ended is set: a limit, a cancellation */
     bool reported; /* init told how the program ended */
+    bool empty;    /* no process of the program is left, by the groups' word */
     bool gone;     /* init is dead, and with it every process of the sandbox */
     int status;    /* of the program */
     struct rusage usage;
@@ -66,12 +67,17 @@ int setup_await(struct run *r, struct error *err);
 /* Opens the loop and looks at the machine, before the program is released. */
 int supervise_prepare(struct run *r, struct error *err);
 void supervise_close(struct run *r);
-/* Releases the program and stays until nothing of the sandbox runs any more.
+/* Releases the program: the clock starts. */
+int supervise_release(struct run *r, struct error *err);
+/* Stays until nothing of the sandbox runs any more.
  * Fills in how it ended, times, counts. */
 int supervise(struct run *r, struct error *err);
 /* Kills whatever there is of a sandbox and waits for it; for both ends and
  * failures. */
 void supervise_kill(struct run *r);
+/* Once all of the program is gone: kills init, which does nothing any more, and
+ * does not wait for its end. */
+void supervise_let_go(struct run *r);
 
 /* Starts the copy of `source` into the workspace in a process of its own
  * (seed.c); a pidfd of it. */
