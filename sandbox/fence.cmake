@@ -1,5 +1,5 @@
 # spec and result: what callers of the launcher need to know.
-add_library(paddock_sandbox STATIC spec.c result.c result_violation.c)
+add_library(paddock_sandbox STATIC spec.c result.c result_violation.c request.c)
 target_link_libraries(paddock_sandbox PUBLIC paddock_common)
 
 # The fence itself, and the launcher.
@@ -24,6 +24,7 @@ add_library(
   report.c
   run_folder.c
   seed.c
+  serve.c
   setup.c
   steps.c
   supervise.c

@@ -10,6 +10,7 @@
 #include "sandbox/listener.h"
 #include "sandbox/live.h"
 #include "sandbox/report.h"
+#include "sandbox/request.h"
 #include "sandbox/run_folder.h"
 #include "sandbox/supervise.h"
 
@@ -43,7 +44,7 @@ static void launch_init(struct launch *l, struct fence_page *page) {
     *l = (struct launch){.dir_fd = -1, .null_fd = -1, .program_ends = {-1, -1}};
     struct run *r = &l->run;
     r->fence = &l->fence;
-    r->pidfd = r->userns = r->signals = r->workspace = r->listener = -1;
+    r->pidfd = r->userns = r->signals = r->workspace = r->listener = r->caller = -1;
     r->loop = (struct loop){.epoll = -1, .deadline = -1, .look = -1};
     for (int i = 0; i < FENCE_HANDLES; i++) r->handles[i] = -1;
     for (int i = 0; i < 2; i++)
@@ -89,12 +90,18 @@ static int load_policy(struct launch *l, struct error *err) {
 }
 
 /* Who we are, our entry in the registry, ids. */
-static int take_host(struct launch *l, struct error *err) {
+static int take_host(struct launch *l, const char *name, struct error *err) {
     struct identity *id = &l->fence.identity;
     if (identity_detect(id, err) < 0) return -1;
-    l->run.result->privilege = strdup(privilege_name(id->privilege));
-    if (live_register(l->run.spec->id, &l->live, err) < 0) return -1;
-    if (id->privilege == PRIVILEGE_ROOT && live_reserve_ids(l->live, &id->base, err) < 0) return -1;
+    if (live_register(name, &l->live, err) < 0) return -1;
+    return id->privilege == PRIVILEGE_ROOT ? live_reserve_ids(l->live, &id->base, err) : 0;
+}
+
+/* The same for a run that is known now. */
+static int take_host_for_run(struct launch *l, struct error *err) {
+    const char *id = l->run.spec->id;
+    if ((l->live ? live_rename(l->live, id, err) : take_host(l, id, err)) < 0) return -1;
+    l->run.result->privilege = strdup(privilege_name(l->fence.identity.privilege));
     mark(l, STEP_REGISTERED);
     return 0;
 }
@@ -148,7 +155,7 @@ static int prepare_stdio(struct launch *l, struct error *err) {
 /* All that init is told, made while it makes its network namespace. */
 static int prepare_order(struct launch *l, struct error *err) {
     struct fence *f = &l->fence;
-    if (take_host(l, err) < 0 || take_groups(l, err) < 0 ||
+    if (take_host_for_run(l, err) < 0 || take_groups(l, err) < 0 ||
         plan_make(l->run.spec, &l->policy, &f->plan, err) < 0 || prepare_stdio(l, err) < 0)
         return -1;
     if (f->identity.privilege == PRIVILEGE_ROOT && mounts_open_sources(&f->plan, err) < 0)
@@ -193,6 +200,11 @@ static int open_userns(struct run *r, struct error *err) {
     return r->userns < 0 ? error_sys(err, errno, "%s", path) : 0;
 }
 
+static int take_userns(struct launch *l, struct error *err) {
+    if (open_userns(&l->run, err) < 0) return -1;
+    return identity_map(&l->fence.identity, l->run.init, err);
+}
+
 static int clone_init(struct launch *l, struct error *err) {
     struct run *r = &l->run;
     struct fence *f = &l->fence;
@@ -222,9 +234,7 @@ static int clone_init(struct launch *l, struct error *err) {
 static int tell_init(struct launch *l, struct error *err) {
     struct run *r = &l->run;
     struct fence *f = &l->fence;
-    if (prepare_order(l, err) < 0 || open_userns(r, err) < 0 ||
-        identity_map(&f->identity, r->init, err) < 0)
-        return -1;
+    if (prepare_order(l, err) < 0 || (r->userns < 0 && take_userns(l, err) < 0)) return -1;
     mark(l, STEP_MAPPED);
     if (told_send(f, err) < 0) return -1;
     /* The program's ends are init's now: ours would keep the streams open. */
@@ -347,18 +357,27 @@ struct launch *launch_open(struct fence_page *page, struct error *err) {
     return NULL;
 }
 
+int launch_ahead(struct launch *l, const char *name, struct error *err) {
+    return take_host(l, name, err) < 0 ? -1 : take_userns(l, err);
+}
+
+int launch_signals(const struct launch *l) {
+    return l->run.signals;
+}
+
 static int run_all(struct launch *l, struct error *err) {
     if (start(l, err) < 0 && explain_start(&l->run, err) < 0) return -1;
     if (supervise(&l->run, err) < 0 || collect(l, err) < 0) return -1;
     return l->run.learn ? learn_deliver(l->run.learn, l->dir_fd, err) : 0;
 }
 
-int launch_run(struct launch *l, const struct spec *spec, int dir_fd, bool print,
+int launch_run(struct launch *l, const struct spec *spec, int dir_fd, bool print, int caller,
                struct result *result, struct error *err) {
     struct error why = {0};
     l->dir_fd = dir_fd;
     l->run.spec = l->fence.spec = spec;
     l->run.result = result;
+    l->run.caller = caller;
     result->steal_ns = result->pressure_cpu_ns = result->pressure_memory_ns = -1;
     result->pressure_io_ns = result->frequency_khz = -1;
     result->io_read_bytes = result->io_write_bytes = -1;
@@ -370,6 +389,7 @@ int launch_run(struct launch *l, const struct spec *spec, int dir_fd, bool print
     int delivered = result->privilege ? run_folder_deliver(result, dir_fd, print, err)
                                       : error_sys(err, ENOMEM, "result");
     mark(l, STEP_DELIVERED);
+    if (caller >= 0 && delivered == 0 && request_answer(caller, 0, &why) < 0) error_clear(&why);
     give_back(l);
     free(l);
     return delivered;

@@ -254,6 +254,26 @@ int live_record_cgroups(struct live *l, char *const *paths, struct error *err) {
     return entry_write(l, err);
 }
 
+int live_rename(struct live *l, const char *id, struct error *err) {
+    char *copy = is_entry(id) ? strdup(id) : NULL;
+    if (!copy) return error_set(err, ERROR_INVALID, "not a name for a sandbox");
+    /* The lock is the file's, and goes along. A dead one of that name was swept
+     * when its successor registered, unless that was just now. */
+    int r = rename_exclusive(l->dir, l->id, l->dir, id);
+    if (r < 0 && errno == EEXIST && sweep_in(l->dir, NULL) > 0)
+        r = rename_exclusive(l->dir, l->id, l->dir, id);
+    if (r < 0) {
+        int saved = errno;
+        free(copy);
+        if (saved == EEXIST)
+            return error_set(err, ERROR_EXISTS, "a sandbox named %s is running", id);
+        return error_sys(err, saved, "live entry %s", id);
+    }
+    free(l->id);
+    l->id = copy;
+    return 0;
+}
+
 void live_release(struct live *l) {
     if (!l) return;
     /* While still locked: whoever opened it meanwhile will see that its name is

@@ -63,19 +63,24 @@
 #include "common/log.h"
 #include "sandbox/launch.h"
 #include "sandbox/live.h"
+#include "sandbox/request.h"
+#include "sandbox/serve.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 enum { EXIT_USAGE = 2, EXIT_OURS = 125 };
-enum { SPEC_BYTES = 4 << 20 };
+enum { SPEC_BYTES = 4 << 20, READY_LAUNCHERS = 2 };
 
 static const char usage[] =
     "usage: paddock-sandbox run SPEC.json|- [--dir DIR] [--print]\n"
+    "       paddock-sandbox serve SOCKET [--ready N]\n"
+    "       paddock-sandbox ask SOCKET SPEC.json --dir DIR\n"
     "       paddock-sandbox sweep\n"
     "       paddock-sandbox --help | --version\n"
     "\n"
@@ -83,6 +88,8 @@ static const char usage[] =
     "       result.json, stdout, stderr, stamps and artifacts/ in DIR (default: the\n"
     "       spec's \"dir\"). --print writes the result to stdout as well. Exit status: 0\n"
     "       when there is a result, whatever it says; 125 when there could be none.\n"
+    "serve  stays, with N launchers ready (2), each for one run asked of it over SOCKET.\n"
+    "ask    has one of them do what run would.\n"
     "sweep  removes what killed launchers left behind.\n"
     "\n"
     "Example:\n"
@@ -105,19 +112,12 @@ static int say_failure(const struct error *err) {
 
 /* ---- run ---- */
 
-static int load_spec(const char *path, struct spec *spec, struct result *result,
-                     struct error *err) {
-    if (!path) return error_set(err, ERROR_INTERNAL, "no spec is named");
-    bool from_stdin = strcmp(path, "-") == 0;
-    _cleanup_buf_ struct buf text = {0};
-    if (from_stdin ? file_read_fd(STDIN_FILENO, SPEC_BYTES, &text, err) < 0
-                   : file_read(path, SPEC_BYTES, &text, err) < 0)
-        return error_wrap(err, "spec");
-    const char *source = from_stdin ? "stdin" : path;
-    _cleanup_json_ struct json *doc = json_parse(source, buf_text(&text), text.len, err);
+static int read_spec(const char *source, const struct buf *text, struct spec *spec,
+                     struct result *result, struct error *err) {
+    _cleanup_json_ struct json *doc = json_parse(source, buf_text(text), text->len, err);
     if (!doc || spec_decode(doc, spec, err) < 0) return error_wrap(err, "spec");
     char hex[DIGEST_HEX];
-    digest_hex_of(buf_text(&text), text.len, hex);
+    digest_hex_of(buf_text(text), text->len, hex);
     result->spec_sha256 = strdup(hex);
     result->id = strdup(spec->id);
     result->version = strdup(PADDOCK_VERSION);
@@ -126,6 +126,17 @@ static int load_spec(const char *path, struct spec *spec, struct result *result,
     spec->labels = NULL;
     return result->spec_sha256 && result->id && result->version ? 0
                                                                 : error_sys(err, ENOMEM, "spec");
+}
+
+static int load_spec(const char *path, struct spec *spec, struct result *result,
+                     struct error *err) {
+    if (!path) return error_set(err, ERROR_INTERNAL, "no spec is named");
+    bool from_stdin = strcmp(path, "-") == 0;
+    _cleanup_buf_ struct buf text = {0};
+    if (from_stdin ? file_read_fd(STDIN_FILENO, SPEC_BYTES, &text, err) < 0
+                   : file_read(path, SPEC_BYTES, &text, err) < 0)
+        return error_wrap(err, "spec");
+    return read_spec(from_stdin ? "stdin" : path, &text, spec, result, err);
 }
 
 static int leave_steps(const struct steps *steps, const char *path, struct error *err) {
@@ -151,7 +162,7 @@ static int run(const struct options *o, int64_t begin, struct error *err) {
     step_mark(&page->steps, STEP_LAUNCHER, STEP_SPEC);
     struct launch *running = launch;
     launch = NULL;
-    if (launch_run(running, &spec, dir_fd, o->print, &result, err) < 0) return -1;
+    if (launch_run(running, &spec, dir_fd, o->print, -1, &result, err) < 0) return -1;
     return o->steps ? leave_steps(&page->steps, o->steps, err) : 0;
 }
 
@@ -178,6 +189,59 @@ static int main_run(int argc, char **argv, int64_t begin) {
     return 0;
 }
 
+/* ---- serve ---- */
+
+static int run_request(struct launch *l, struct fence_page *page, int spec_fd, int dir_fd,
+                       int caller, struct error *err) {
+    _cleanup_spec_ struct spec spec = {0};
+    _cleanup_result_ struct result result = {.t_launch = clock_mono_ns()};
+    _cleanup_buf_ struct buf text = {0};
+    if (lseek(spec_fd, 0, SEEK_SET) < 0 || file_read_fd(spec_fd, SPEC_BYTES, &text, err) < 0 ||
+        read_spec("request", &text, &spec, &result, err) < 0) {
+        launch_drop(l);
+        return -1;
+    }
+    step_mark(&page->steps, STEP_LAUNCHER, STEP_SPEC);
+    return launch_run(l, &spec, dir_fd, false, caller, &result, err);
+}
+
+static int serve_one(struct launch *l, struct fence_page *page, int spec_fd, int dir_fd,
+                     int caller) {
+    _cleanup_error_ struct error err = {0};
+    return run_request(l, page, spec_fd, dir_fd, caller, &err) < 0 ? say_failure(&err) : 0;
+}
+
+static int main_serve(int argc, char **argv) {
+    _cleanup_error_ struct error err = {0};
+    int ready = READY_LAUNCHERS;
+    if (argc == 5 && strcmp(argv[3], "--ready") == 0) ready = atoi(argv[4]);
+    else if (argc != 3) return fputs(usage, stderr), EXIT_USAGE;
+    if (ready < 1 || ready > 64) {
+        fprintf(stderr, "paddock-sandbox: --ready: from 1 to 64\n");
+        return EXIT_USAGE;
+    }
+    return serve(argv[2], ready, serve_one, &err) < 0 ? say_failure(&err) : 0;
+}
+
+/* The run asked of a resident launcher, as `run` would do it here. */
+static int ask(const char *socket, const char *spec, const char *dir, struct error *err) {
+    _cleanup_close_ int connection = request_connect(socket, err);
+    if (connection < 0) return -1;
+    _cleanup_close_ int spec_fd = openat(AT_FDCWD, spec, O_RDONLY | O_CLOEXEC);
+    if (spec_fd < 0) return error_sys(err, errno, "%s", spec);
+    _cleanup_close_ int dir_fd = dir_open(dir, err);
+    if (dir_fd < 0) return -1;
+    const int fds[REQUEST_FDS] = {spec_fd, dir_fd, 0, 1, 2};
+    return request_send(connection, fds, err) < 0 ? -1 : request_await(connection, err);
+}
+
+static int main_ask(int argc, char **argv) {
+    _cleanup_error_ struct error err = {0};
+    if (argc != 6 || strcmp(argv[4], "--dir") != 0) return fputs(usage, stderr), EXIT_USAGE;
+    int status = ask(argv[2], argv[3], argv[5], &err);
+    return status < 0 ? say_failure(&err) : status;
+}
+
 static int main_sweep(void) {
     _cleanup_error_ struct error err = {0};
     int n = live_sweep(&err);
@@ -201,6 +265,8 @@ int main(int argc, char **argv) {
     if (hold_stdio() < 0) return EXIT_OURS;
     const char *verb = argc > 1 ? argv[1] : "";
     if (strcmp(verb, "run") == 0) return main_run(argc, argv, begin);
+    if (strcmp(verb, "serve") == 0) return main_serve(argc, argv);
+    if (strcmp(verb, "ask") == 0) return main_ask(argc, argv);
     if (strcmp(verb, "sweep") == 0 && argc == 2) return main_sweep();
     if (strcmp(verb, "--version") == 0) return puts("paddock-sandbox " PADDOCK_VERSION), 0;
     if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0) return fputs(usage, stdout), 0;

@@ -29,6 +29,7 @@ enum {
 /* What the loop listens to. */
 enum source {
     SIGNALS,
+    CALLER,
     CONTROL,
     RELEASE,
     LISTENER,
@@ -45,6 +46,7 @@ enum source {
 static int listen_to(struct loop *l, enum source source, int fd, struct error *err) {
     struct epoll_event e = {.events = EPOLLIN, .data.u32 = source};
     if (source == OUT_COPY || source == ERR_COPY) e.events = EPOLLOUT;
+    if (source == CALLER) e.events = EPOLLRDHUP;
     if (fd >= 0 && epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &e) < 0)
         return error_sys(err, errno, "epoll");
     return 0;
@@ -65,7 +67,7 @@ static int loop_open(struct loop *l, struct run *r, struct error *err) {
     l->deadline = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     l->look = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (l->epoll < 0 || l->deadline < 0 || l->look < 0) return error_sys(err, errno, "timers");
-    if (listen_to(l, SIGNALS, r->signals, err) < 0 ||
+    if (listen_to(l, SIGNALS, r->signals, err) < 0 || listen_to(l, CALLER, r->caller, err) < 0 ||
         listen_to(l, CONTROL, r->fence->control[0], err) < 0 ||
         listen_to(l, RELEASE, r->fence->release[0], err) < 0 ||
         listen_to(l, INIT, r->pidfd, err) < 0 ||
@@ -123,12 +125,15 @@ static void end(struct run *r, struct loop *l, enum ended ended, int64_t grace_m
 
 /* ---- events ---- */
 
-static void on_signals(struct run *r, struct loop *l) {
-    struct signalfd_siginfo info;
-    if (read(r->signals, &info, sizeof info) != sizeof info) return;
+static void cancel(struct run *r, struct loop *l) {
     int64_t grace = r->spec->limits.grace_ms ? r->spec->limits.grace_ms : GRACE_CANCELLED_MS;
     if (r->decided) kill_program(r, l); /* asked a second time */
     else end(r, l, ENDED_CANCELLED, grace);
+}
+
+static void on_signals(struct run *r, struct loop *l) {
+    struct signalfd_siginfo info;
+    if (read(r->signals, &info, sizeof info) == sizeof info) cancel(r, l);
 }
 
 static void on_control(struct run *r, struct loop *l) {
@@ -213,6 +218,10 @@ static void on_copy(struct run *r, struct loop *l, int i) {
 static void on_event(struct run *r, struct loop *l, enum source source) {
     switch (source) {
     case SIGNALS: on_signals(r, l); return;
+    case CALLER:
+        forget(l, r->caller);
+        cancel(r, l);
+        return;
     case CONTROL: on_control(r, l); return;
     case RELEASE: on_release(r, l); return;
     case LISTENER: on_listener(r, l); return;

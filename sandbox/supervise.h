@@ -41,6 +41,7 @@ struct run {
     int pidfd;     /* of init; -1: none */
     int userns;    /* of the sandbox */
     int signals;   /* signalfd: SIGTERM, SIGINT, SIGHUP */
+    int caller;    /* the connection of who asked for the run; its end cancels; -1: none */
     int workspace; /* the folder the workspace is copied from; -1: none */
     int handles[FENCE_HANDLES];
 

@@ -12,12 +12,22 @@
  */
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "common/file.h"
 #include "policies/policy.h"
+#include "sandbox/request.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/launch_steps.h"
 
+#include <fcntl.h>
+#include <math.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 
 /* Returns the bundle's folder in fresh memory. */
 static char *write_crun_bundle(const struct bench *b, const char *policy_path) {
@@ -76,9 +86,60 @@ static char *write_crun_bundle(const struct bench *b, const char *policy_path) {
     return bundle;
 }
 
+/* ---- a resident launcher ---- */
+
+struct resident {
+    pid_t pid;
+    char socket[128];
+    const char *spec;
+};
+
+static void start_resident(struct resident *r, const struct bench *b, const char *launcher) {
+    const struct timespec a_while = {.tv_nsec = 400 * NS_PER_MS};
+    snprintf(r->socket, sizeof r->socket, "%s/resident.sock", b->dir);
+    const char *argv[] = {launcher, "serve", r->socket, "--ready", "3", NULL};
+    if (posix_spawn(&r->pid, launcher, NULL, NULL, (char *const *)argv, environ) != 0) r->pid = 0;
+    nanosleep(&a_while, NULL); /* until its launchers are ready: that is what it is for */
+}
+
+static void stop_resident(const struct resident *r) {
+    if (r->pid > 0 && kill(r->pid, SIGTERM) == 0) waitpid(r->pid, NULL, 0);
+}
+
+/* From the connect to the answer that the result is there. */
+static double ask(const struct resident *r, const struct bench *b) {
+    int64_t begin = clock_mono_ns();
+    _cleanup_close_ int connection = request_connect(r->socket, NULL);
+    _cleanup_close_ int spec = open(r->spec, O_RDONLY | O_CLOEXEC);
+    _cleanup_close_ int dir = open(b->run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int fds[REQUEST_FDS] = {spec, dir, 0, 1, 2};
+    if (connection < 0 || request_send(connection, fds, NULL) < 0 ||
+        request_await(connection, NULL) != 0)
+        return NAN;
+    return (double)(clock_mono_ns() - begin) / 1e6;
+}
+
+static double sample(const struct bench_tool *t, const struct bench *b) {
+    return t->job ? ask(t->job, b) : bench_launch(t, b);
+}
+
+/* Takes "--steps" out of the arguments. */
+static bool wants_steps(int *argc, char **argv) {
+    bool found = false;
+    int kept = 1;
+    for (int i = 1; i < *argc; i++) {
+        if (strcmp(argv[i], "--steps") == 0) found = true;
+        else argv[kept++] = argv[i];
+    }
+    argv[kept] = NULL;
+    *argc = kept;
+    return found;
+}
+
 int main(int argc, char **argv) {
     struct bench b;
-    bench_begin(&b, argc, argv, 200, "bench_launch");
+    bool steps = wants_steps(&argc, argv);
+    bench_begin(&b, argc, argv, 200, "bench_launch [--steps]");
     _cleanup_error_ struct error err = {0};
     _cleanup_free_ char *policy = policy_find("strict", &err);
     if (!policy) bench_fail("policy strict", &err);
@@ -90,11 +151,19 @@ int main(int argc, char **argv) {
     _cleanup_free_ char *bundle = write_crun_bundle(&b, policy);
     _cleanup_free_ char *launcher = bench_bin("paddock-sandbox");
     _cleanup_free_ char *paddock = bench_bin("paddock");
+    if (steps) {
+        int status = launch_steps(&b, launcher, spec);
+        bench_end(&b);
+        return status;
+    }
     b.v2_view = bench_make_v2_view();
+    struct resident resident = {.spec = spec};
+    start_resident(&resident, &b, launcher);
 
     struct bench_tool tools[] = {
         {.name = "bare fork+exec"},
         {.name = "paddock-sandbox run"},
+        {.name = "asked of a resident launcher", .job = &resident},
         {.name = "paddock exec"},
         {.name = "bwrap, all namespaces + filter"},
         {.name = "crun run, user ns + seccomp", .in_v2_view = b.v2_view >= 0},
@@ -102,13 +171,17 @@ int main(int argc, char **argv) {
     const char *const job[] = {"/bin/true", NULL};
     bench_set_args(&tools[0], job);
     bench_set_args(&tools[1], (const char *[]){launcher, "run", spec, "--dir", b.run_dir, NULL});
-    bench_set_args(&tools[2], (const char *[]){paddock, "exec", "--policy", "strict", "--net",
+    bench_set_args(&tools[3], (const char *[]){paddock, "exec", "--policy", "strict", "--net",
                                                "none", "--", "/bin/true", NULL});
-    bench_bwrap(&tools[3], &b, NULL, job);
-    bench_set_args(&tools[4], (const char *[]){"/usr/bin/crun", "--cgroup-manager=disabled", "run",
+    bench_bwrap(&tools[4], &b, NULL, job);
+    bench_set_args(&tools[5], (const char *[]){"/usr/bin/crun", "--cgroup-manager=disabled", "run",
                                                "--bundle", bundle, "paddock-bench", NULL});
-    for (size_t i = 0; i < ARRAY_SIZE(tools); i++) bench_try(&tools[i], &b);
-    bench_rounds(tools, ARRAY_SIZE(tools), &b, bench_launch);
+    for (size_t i = 0; i < ARRAY_SIZE(tools); i++)
+        if (!tools[i].job) bench_try(&tools[i], &b);
+    tools[2].available = !isnan(ask(&resident, &b));
+    tools[2].why = "no resident launcher could be started";
+    bench_rounds(tools, ARRAY_SIZE(tools), &b, sample);
+    stop_resident(&resident);
     _cleanup_json_writer_ struct json_writer *w = json_writer_new(true);
     json_open_object(w, NULL);
     bench_report(tools, ARRAY_SIZE(tools), &b, "start to exit of /bin/true, ms", w);
