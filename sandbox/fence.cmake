@@ -8,6 +8,7 @@ add_library(
   capabilities.c
   child.c
   fence.c
+  handover.c
   identity.c
   init.c
   landlock.c
