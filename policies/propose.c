@@ -14,8 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The launcher's own last calls, made under the filter. */
-static const char *const launch_calls[] = {"read", "write", "execve", "exit_group"};
+/* Always allowed. First the launcher's own last calls, made under the filter; then
+ * what the moment decides on and not the program: a thread may or may not reach
+ * its end before the process does (and crashes when it cannot), a lock be free or
+ * not, a signal come in a call or between two. */
+static const char *const given_calls[] = {"read",   "write",      "execve",       "exit_group",
+                                          "exit",   "futex",      "rt_sigreturn", "restart_syscall",
+                                          "munmap", "sched_yield"};
 
 enum { MOST_VALUES = 64, MOST_COMBINATIONS = 256 };
 
@@ -115,8 +120,8 @@ static int grant_all(struct proposing *p) {
     static const uint64_t none[6];
     for (size_t i = 0; i < p->seen->count; i++)
         if (!p->seen->list[i].refused && grant_one(p, &p->seen->list[i]) < 0) return -1;
-    for (size_t i = 0; i < ARRAY_SIZE(launch_calls); i++) {
-        int number = policy_call_number(launch_calls[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(given_calls); i++) {
+        int number = policy_call_number(given_calls[i]);
         if (!is_granted(p, number) && !add_grant(p, number, owner_of(p->base, number, none)))
             return -1;
     }

@@ -57,6 +57,14 @@ launch "$(python_argv 'import ctypes; ctypes.CDLL(None).syscall(1000, 7)')" ".po
 is "a default that kills is named" "policy-violation call-1000 null" "$(field '"\(.ended) \(.violation.call) \(.violation.rule)"')"
 check "… in a sentence" grep -qF 'call-1000(0x7' <<<"$(field .error)"
 
+# Each call that the policies kill for.
+for call in kexec_load:246 kexec_file_load:320 init_module:175 finit_module:313 delete_module:176 create_module:174 \
+    swapon:167 swapoff:168 iopl:172 ioperm:173; do
+    launch "$(python_argv "import ctypes; ctypes.CDLL(None).syscall(${call#*:}, 0, 0, 0, 0, 0)")" \
+        ".policy = \"$policy_dir/strict.json\""
+    is "${call%:*} ends the run" "policy-violation ${call%:*}" "$(field '"\(.ended) \(.violation.call)"')"
+done
+
 # ---- other ABIs, and SIGSYS of one's own ----
 
 launch "$(python_argv 'import ctypes; ctypes.CDLL(None).syscall(0x40000000 | 39)')"
@@ -224,4 +232,4 @@ is "explain goes over all policies" "build strict train" "$("$paddock" policy ex
 check "show prints a rule in full" grep -qF 'family is AF_NETLINK and type & 0xf is one of SOCK_RAW, SOCK_DGRAM and protocol is NETLINK_ROUTE' <<<"$("$paddock" policy show train interface-list)"
 check "exec says what was broken" grep -qF 'paddock: policy-violation: reboot(' <<<"$("$paddock" exec -- /usr/bin/python3 -c "$calls
 c.syscall(169, 1, 2, 3, 4)" 2>&1)"
-exit $failed
+exit "$failed"
