@@ -3,9 +3,9 @@
  * listener.h).
  *
  * A filter binds the thread that installs it. One that was there before is not
- * under it and shares the descriptors: it waits for the listener, sends it, and
- * is gone before the program is executed. It never runs anything but what is
- * here, in memory that exec takes away.
+ * under it and shares the descriptors: it waits for the listener, sends it and
+ * ends; exec ends it if it has not. It never runs anything but what is here, in
+ * memory that exec takes away.
  */
 #include "sandbox/listener.h"
 
@@ -22,8 +22,6 @@ enum { STACK = 16384, NOTHING = -1 };
 
 struct helper {
     atomic_int listener; /* 0: not yet known; NOTHING: there will be none */
-    atomic_bool sent;
-    atomic_int tid; /* the kernel writes 0 when the thread is over */
 };
 
 int listener_send(int listener) {
@@ -51,23 +49,19 @@ static int help(void *argument) {
     struct helper *h = argument;
     int listener;
     while ((listener = atomic_load(&h->listener)) == 0) syscall(SYS_sched_yield);
-    if (listener > 0 && listener_send(listener) == 0) atomic_store(&h->sent, true);
+    /* Else both ends would wait for ever. */
+    if (listener > 0 && listener_send(listener) < 0) syscall(SYS_shutdown, RELEASE_FD, SHUT_RDWR);
     return 0;
 }
 
 int listener_send_by_thread(const struct policy_filter *filter) {
     static struct helper h;
     static alignas(64) char stack[STACK];
-    const int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
-                      CLONE_SYSVSEM | CLONE_CHILD_CLEARTID;
-    atomic_store(&h.tid, 1);
-    if (clone(help, stack + STACK, flags, &h, NULL, NULL, &h.tid) < 0) return -errno;
+    const int flags =
+        CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
+    if (clone(help, stack + STACK, flags, &h) < 0) return -errno;
     int listener = listener_set(filter);
     int failed = listener < 0 ? errno : 0;
     atomic_store(&h.listener, listener < 0 ? NOTHING : listener);
-    /* Without a system call: none is sure to be allowed any more. */
-    while (atomic_load(&h.tid) != 0) {
-    }
-    if (failed) return -failed;
-    return atomic_load(&h.sent) ? 0 : -EPIPE;
+    return -failed;
 }

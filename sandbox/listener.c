@@ -75,7 +75,6 @@ int listener_install(struct fence *f, int *listener, struct error *err) {
     if (policy_filter_asks(f->filter)) {
         int rc = install_asking(f, listener);
         if (rc == 0) return 0;
-        if (rc == -EPIPE) return error_sys(err, EPIPE, "hand the filter's listener over");
         const char *why = why_not(rc);
         if (f->spec->learn)
             return error_set(err, ERROR_UNSUPPORTED, "calls cannot be recorded here: %s", why);
