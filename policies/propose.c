@@ -14,8 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The launcher's own last calls, made under the filter. */
-static const char *const launch_calls[] = {"read", "write", "execve", "exit_group"};
+/* Always allowed. First the launcher's own last calls, made under the filter; then
+ * what the moment decides on and not the program: a thread may or may not reach
+ * its end before the process does (and crashes when it cannot), a lock be free or
+ * not, a signal come in a call or between two. */
+static const char *const given_calls[] = {"read",   "write",      "execve",       "exit_group",
+                                          "exit",   "futex",      "rt_sigreturn", "restart_syscall",
+                                          "munmap", "sched_yield"};
 
 enum { MOST_VALUES = 64, MOST_COMBINATIONS = 256 };
 
@@ -115,8 +120,8 @@ static int grant_all(struct proposing *p) {
     static const uint64_t none[6];
     for (size_t i = 0; i < p->seen->count; i++)
         if (!p->seen->list[i].refused && grant_one(p, &p->seen->list[i]) < 0) return -1;
-    for (size_t i = 0; i < ARRAY_SIZE(launch_calls); i++) {
-        int number = policy_call_number(launch_calls[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(given_calls); i++) {
+        int number = policy_call_number(given_calls[i]);
         if (!is_granted(p, number) && !add_grant(p, number, owner_of(p->base, number, none)))
             return -1;
     }
@@ -127,9 +132,26 @@ static int grant_all(struct proposing *p) {
 
 /* ---- for people ---- */
 
-static int list_call(char ***list, const struct policy_observation *o) {
+/* "ioctl(…, TCGETS, …)": arguments that nobody looked at were not kept. */
+static void put_call(const struct policy *base, const struct policy_observation *o,
+                     struct buf *out) {
+    _cleanup_free_ char *name = policy_call_named(o->number);
+    buf_puts(out, name ? name : "?");
+    uint64_t any = 0;
+    for (unsigned a = 0; a < 6; a++) any |= policy_observed_bits(base, o->number, a);
+    if (!any) return;
+    for (unsigned a = 0; a < policy_argument_count(o->number, o->args); a++) {
+        buf_puts(out, a ? ", " : "(");
+        if (policy_observed_bits(base, o->number, a))
+            policy_argument_text(o->number, a, o->args, out);
+        else buf_puts(out, "…");
+    }
+    buf_putc(out, ')');
+}
+
+static int list_call(const struct policy *base, char ***list, const struct policy_observation *o) {
     _cleanup_buf_ struct buf text = {0};
-    policy_call_text(o->number, o->args, &text);
+    put_call(base, o, &text);
     return buf_failed(&text) ? -1 : strv_push(list, buf_text(&text));
 }
 
@@ -139,8 +161,9 @@ static int list_calls(const struct proposing *p, struct policy_proposal *out) {
     if (!out->beyond || !out->refused) return -1;
     for (size_t i = 0; i < p->seen->count; i++) {
         const struct policy_observation *o = &p->seen->list[i];
-        if (o->refused ? list_call(&out->refused, o) < 0
-                       : !owner_of(p->base, o->number, o->args) && list_call(&out->beyond, o) < 0)
+        if (o->refused
+                ? list_call(p->base, &out->refused, o) < 0
+                : !owner_of(p->base, o->number, o->args) && list_call(p->base, &out->beyond, o) < 0)
             return -1;
     }
     return 0;

@@ -9,6 +9,7 @@ add_library(
   child.c
   elsewhere.c
   fence.c
+  handover.c
   identity.c
   init.c
   janitor.c

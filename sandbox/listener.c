@@ -27,10 +27,11 @@ static long set_filter(const struct policy_filter *filter, unsigned long flags) 
 
 /* Once a question is taken, only a death takes it back, where the kernel can do
  * that: else a signal makes the caller start its call again and again. */
-static long set_asking(const struct policy_filter *filter) {
+int listener_set(const struct policy_filter *filter) {
     const unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
     long fd = set_filter(filter, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
-    return fd < 0 && errno == EINVAL ? set_filter(filter, flags) : fd;
+    if (fd < 0 && errno == EINVAL) fd = set_filter(filter, flags);
+    return (int)fd;
 }
 
 /* Whether the hand-over is a call that the filter lets pass: it comes after. */
@@ -45,50 +46,53 @@ static void note(struct fence *f, const char *how, const char *why) {
                f->policy->name, f->filter->count, how, why);
 }
 
+/* Under one that does not, a thread can. It counts as a process, though: not where
+ * one is all there may be. */
+static int install_with_thread(struct fence *f, int *listener) {
+    if (f->spec->limits.pids == 1) return -EAGAIN;
+    int rc = listener_send_by_thread(f->filter);
+    if (rc == 0) *listener = LISTENER_SENT;
+    return rc;
+}
+
+/* 0, or -errno where no listener can be had. */
+static int install_asking(struct fence *f, int *listener) {
+    /* Noted before, since what comes after is under the filter. */
+    note(f, f->spec->learn ? "every call is recorded" : "a forbidden call is named", "");
+    if (!can_hand_over(f->filter)) return install_with_thread(f, listener);
+    *listener = listener_set(f->filter);
+    return *listener < 0 ? -errno : 0;
+}
+
+static const char *why_not(int rc) {
+    if (rc == -EBUSY) return "an outer filter listens already";
+    if (rc == -EAGAIN) return "the policy has no sendmsg, and there is no room for a thread";
+    return strerror(-rc);
+}
+
 int listener_install(struct fence *f, int *listener, struct error *err) {
-    struct policy_filter *filter = f->filter;
     *listener = -1;
-    const char *why = NULL;
-    if (!policy_filter_asks(filter)) {
-        note(f, "no call kills", "");
-    } else if (!can_hand_over(filter)) {
-        why = "the policy has no sendmsg";
-    } else {
-        /* Noted before, since what comes after is under the filter. */
-        note(f, f->spec->learn ? "every call is recorded" : "a forbidden call is named", "");
-        *listener = (int)set_asking(filter);
-        if (*listener >= 0) return 0;
-        why = errno == EBUSY ? "an outer filter listens already" : strerror(errno);
-    }
-    if (why && f->spec->learn)
-        return error_set(err, ERROR_UNSUPPORTED, "calls cannot be recorded here: %s", why);
-    if (why) {
-        policy_filter_unheard(filter); /* our copy: the launcher's comes in listener_receive() */
+    if (policy_filter_asks(f->filter)) {
+        int rc = install_asking(f, listener);
+        if (rc == 0) return 0;
+        const char *why = why_not(rc);
+        if (f->spec->learn)
+            return error_set(err, ERROR_UNSUPPORTED, "calls cannot be recorded here: %s", why);
+        policy_filter_unheard(f->filter); /* our copy: the launcher's is in listener_receive() */
         note(f, "a forbidden call kills unnamed: ", why);
+    } else {
+        note(f, "no call kills", "");
     }
-    if (set_filter(filter, 0) < 0)
+    if (set_filter(f->filter, 0) < 0)
         return error_sys(err, errno, "install the filter of policy %s", f->policy->name);
     return 0;
 }
 
 int listener_ready(int listener) {
+    if (listener >= 0) return listener_send(listener);
+    if (listener == LISTENER_SENT) return 0;
     struct release_answer answer = {.message = RELEASE_READY};
-    if (listener < 0) return write(RELEASE_FD, &answer, sizeof answer) == sizeof answer ? 0 : -1;
-    union {
-        char bytes[CMSG_SPACE(sizeof listener)];
-        struct cmsghdr align;
-    } space = {0};
-    struct iovec data = {.iov_base = &answer, .iov_len = sizeof answer};
-    struct msghdr header = {.msg_iov = &data,
-                            .msg_iovlen = 1,
-                            .msg_control = space.bytes,
-                            .msg_controllen = sizeof space.bytes};
-    struct cmsghdr *c = CMSG_FIRSTHDR(&header);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof listener);
-    memcpy(CMSG_DATA(c), &listener, sizeof listener);
-    return sendmsg(RELEASE_FD, &header, LISTENER_FLAGS) == sizeof answer ? 0 : -1;
+    return write(RELEASE_FD, &answer, sizeof answer) == sizeof answer ? 0 : -1;
 }
 
 /* ---- in the launcher ---- */

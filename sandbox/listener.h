@@ -19,12 +19,21 @@
 
 /* ---- in the payload ---- */
 
+/* Where the listener is on its way already, with RELEASE_READY. */
+#define LISTENER_SENT (-2)
+
 /* Installs the fence's filter. *listener is -1 where there is none: the filter
  * asks nobody, or it cannot be had, and then the kernel kills by itself. */
 int listener_install(struct fence *f, int *listener, struct error *err);
-/* Says RELEASE_READY, with the listener if there is one. Makes one system call:
- * sendmsg with LISTENER_FLAGS, or write without a listener. */
+/* Says RELEASE_READY, with the listener if there is one. Makes one system call at
+ * most: sendmsg with LISTENER_FLAGS, or write without a listener. */
 int listener_ready(int listener);
+/* The parts of it: installs a filter that asks and returns the listener, or -1;
+ * sends it; installs and sends it out of a thread that is not under the filter,
+ * and returns 0 or -errno (handover.c). */
+int listener_set(const struct policy_filter *filter);
+int listener_send(int listener);
+int listener_send_by_thread(const struct policy_filter *filter);
 
 /* ---- in the launcher ---- */
 

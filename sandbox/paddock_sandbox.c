@@ -42,13 +42,11 @@
  *            stand" with descriptors of the writable file systems, "ready",
  *            "failed", "ended" the other.
  *            Its end tells init that the launcher is gone.
- *  release   a socket pair launcher–payload: "ready", "go", and the errno of an
- *            execve that failed. A successful one closes it.
- *  built     a pipe init–payload: a byte when the root is entered, and one when the
- *            old one is gone.
- *  output    a pipe each for stdout and stderr, read by the launcher.
- *  page      a shared page in which init and payload leave the fence report or
- *            the text of a failure; the launcher reads it before the release
+ *  release   a socket pair launcher–payload: "ready" (with the filter's listener: listener.h),
+ * "go", and the errno of an execve that failed. A successful one closes it. built     a pipe
+ * init–payload: a byte when the root is entered, and one when the old one is gone. output    a pipe
+ * each for stdout and stderr, read by the launcher. page      a shared page in which init and
+ * payload leave the fence report or the text of a failure; the launcher reads it before the release
  *            and never after, and exec takes it from the payload.
  *
  * The clock: the launcher stamps the start just before it sends "go", and the

@@ -137,7 +137,7 @@ static int propose(const struct args *args, const char *base, const char *calls,
 }
 
 static void list_calls(const char *title, char *const *calls, struct buf *out) {
-    if (!calls[0]) return;
+    if (!calls || !calls[0]) return;
     buf_printf(out, "%s\n", title);
     for (; *calls; calls++) buf_printf(out, "  %s\n", *calls);
 }
@@ -180,6 +180,7 @@ static int learn(struct cli *cli, const struct args *args, const char *calls, st
     _cleanup_policy_proposal_ struct policy_proposal proposal = {0};
     size_t seen = 0;
     if (propose(args, path, calls, &proposal, &seen, err) < 0) return -1;
+    if (!proposal.text) return error_set(err, ERROR_INTERNAL, "no proposal");
     if ((cli->json ? report_json(args, &proposal, status, err)
                    : report_text(args, &proposal, seen, base ? base : "train", err)) < 0)
         return -1;

@@ -108,7 +108,8 @@ static void test_round_trip(void **state) {
     (void)state;
     const char *text =
         "{\"id\": \"r1\", \"argv\": [\"sh\", \"-c\", \"x\"], \"env\": [\"A=1\", \"B=\"],"
-        " \"cwd\": \"/tmp\", \"hostname\": \"h\", \"image\": \"/img\", \"policy\": \"/p.json\","
+        " \"cwd\": \"/tmp\", \"hostname\": \"h\", \"image\": \"/img\", \"policy\": \"/p.json\", "
+        "\"learn\": true,"
         " \"network\": \"loopback\", \"workspace\": {\"source\": \"/s\", \"target\": \"/w\"},"
         " \"mounts\": [{\"source\": \"/a\", \"target\": \"/b\", \"exec\": true}],"
         " \"limits\": {\"wall_ms\": 1, \"cpu_ms\": 2, \"memory_bytes\": 3, \"pids\": 4,"
@@ -132,6 +133,7 @@ static void test_round_trip(void **state) {
     assert_string_equal(t1, t2);
     assert_int_equal(two.limits.grace_ms, 11);
     assert_int_equal(two.stdout_mode, STDIO_TEE);
+    assert_true(two.learn);
     assert_true(two.labels_kept);
 }
 
