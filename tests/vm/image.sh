@@ -27,7 +27,7 @@ image_of() {
     local kib
     kib=$(du -sk --apparent-size "$1" | cut -f1)
     as_owner mke2fs -q -t ext4 -O ^has_journal,^resize_inode -m 0 -i 8192 -E root_owner=0:0 -d "$1" \
-        "$2" "$((kib * 5 / 4 + 16384))k"
+        "$2" "$((kib * 5 / 4 + 16384))k" >/dev/null
 }
 
 # The archive with which the kernel starts: our init and the disks' drivers.
@@ -58,7 +58,6 @@ kernel() {
         dpkg-deb -x "$scratch/$package"_*.deb "$scratch/unpacked"
         mkdir "$scratch/kernel"
         cp "$scratch"/unpacked/boot/vmlinuz-* "$scratch/kernel/vmlinuz"
-        find "$scratch/unpacked" -path '*/modules/*' -name '*.ko*' >/dev/null
         initrd_of "$scratch/unpacked" "$scratch/kernel/drivers.cpio"
         rm -rf "$dir"
         mv "$scratch/kernel" "$dir"
@@ -138,6 +137,8 @@ tree() {
     local dir=$scratch/tree
     mkdir -p "$dir/build"
     cp -r policies tests "$dir/"
+    mkdir "$dir/build/policies"
+    cp build/policies/*.json "$dir/build/policies/"
     cp -r build/bin "$dir/build/"
     mkdir "$dir/build/tests"
     find build/tests -maxdepth 1 -mindepth 1 ! -name CMakeFiles -exec cp -r {} "$dir/build/tests/" \;

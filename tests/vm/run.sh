@@ -83,18 +83,19 @@ kvm_works() {
 if [ "${PADDOCK_VM_ACCEL:-}" != tcg ] && kvm_works; then
     accel=(-accel kvm -cpu host)
 else
-    accel=(-accel tcg,thread=multi -cpu max)
+    accel=(-accel "tcg,thread=multi" -cpu max)
 fi
 
 words="console=ttyS0 psi=1 panic=-1 oops=panic TREE=$PWD HIERARCHY=$hierarchy"
 [ ${#suites[@]} -eq 0 ] || words+=" SUITES=$(IFS=, && echo "${suites[*]}")"
 [ -z "$shell" ] || words+=" SHELL_WANTED=1 TERM=${TERM:-dumb}"
 disk() { printf 'file=%s,format=raw,if=virtio,readonly=%s' "$1" "$2"; }
+# shellcheck disable=SC2054 # commas are qemu's
 command=("$qemu" -nodefaults -no-user-config -display none -machine pc "${accel[@]}" -smp 2 -m 2048
     -kernel "$boot/vmlinuz" -initrd "$work/initrd" -append "$words" -no-reboot
     -serial "file:$work/kernel.log" -device isa-debug-exit,iobase=0xf4,iosize=1
     -drive "$(disk "$userland" on)" -drive "$(disk "$work/tree.ext4" on)"
-    -drive "$(disk "$work/scratch.ext4" off),cache=unsafe")
+    -drive "$(disk "$work/scratch.ext4" off)")
 echo "# $kernel: $(basename "$boot"), ${accel[1]}, hierarchy $hierarchy"
 begin=$SECONDS
 if [ -n "$shell" ]; then
@@ -102,7 +103,7 @@ if [ -n "$shell" ]; then
     "${command[@]}" -serial mon:stdio
     exit
 fi
-"${command[@]}" -serial stdio </dev/null > >(tr -d '\r') 2>"$work/errors" &
+"${command[@]}" -serial stdio </dev/null > >(sed -u 's/\r$//') 2>"$work/errors" &
 machine=$!
 ( sleep "${PADDOCK_VM_SECONDS:-1200}" && kill -KILL "$machine" ) 2>/dev/null &
 watchdog=$!
