@@ -209,18 +209,20 @@ static int make_folders(const struct cgroup *cg, const char *parent_path, struct
 }
 
 struct cgroup_group *cgroup_group_make(struct cgroup *cg, const struct cgroup_hierarchy *h,
-                                       const char *base) {
+                                       const char *base, bool own_parent) {
     if (cg->count == CGROUP_GROUPS) {
         errno = ENOSPC;
         return NULL;
     }
-    _cleanup_free_ char *parent_path = str_printf("%s%s/paddock", h->mount, base);
+    _cleanup_free_ char *parent_path = str_printf("%s%s/paddock%s%s", h->mount, base,
+                                                  own_parent ? "-" : "", own_parent ? cg->id : "");
     struct cgroup_group g = {
         .unified = h->unified, .controllers = h->controllers, .fd = -1, .parent = -1};
     g.path = parent_path ? str_printf("%s/%s", parent_path, cg->id) : NULL;
-    g.in_hierarchy =
-        str_printf("%s%s/paddock/%s", strcmp(h->root, "/") == 0 ? "" : h->root, base, cg->id);
-    g.lone_parent = base[0] != '\0';
+    if (g.path)
+        g.in_hierarchy =
+            str_printf("%s%s", strcmp(h->root, "/") == 0 ? "" : h->root, g.path + strlen(h->mount));
+    g.lone_parent = own_parent || base[0] != '\0';
     if (g.path && g.in_hierarchy && strv_push(&cg->paths, g.path) == 0) {
         if (make_folders(cg, parent_path, &g) == 0) {
             cg->groups[cg->count] = g;
@@ -263,7 +265,8 @@ static const unsigned control_needs[CGROUP_CONTROLS] = {
     [CGROUP_CPU] = CTL_BIT(CTL_CPUACCT),     [CGROUP_CPUSET] = CTL_BIT(CTL_CPUSET),
     [CGROUP_MEMORY] = CTL_BIT(CTL_MEMORY),   [CGROUP_PIDS] = CTL_BIT(CTL_PIDS),
     [CGROUP_IO] = CTL_BIT(CTL_IO),           [CGROUP_FREEZE] = CTL_BIT(CTL_FREEZER),
-    [CGROUP_DEVICES] = CTL_BIT(CTL_DEVICES),
+    [CGROUP_DEVICES] = CTL_BIT(CTL_DEVICES), [CGROUP_CPU_SHARE] = CTL_BIT(CTL_CPU),
+    [CGROUP_IO_RATE] = CTL_BIT(CTL_IO),
 };
 
 /* The controllers that are still to be found somewhere. */
@@ -273,10 +276,12 @@ static unsigned still_needed(const struct cgroup *cg, const struct cgroup_want *
         if (!cg->controls[c].on) needed |= control_needs[c];
     /* A cpuset that allows everything would only cost time. */
     if (!want->cpus) needed &= ~CTL_BIT(CTL_CPUSET);
-    /* Nor does a group of its own for the bytes read and written: getrusage(2)
-     * tells them. A user namespace makes no nodes, and has only those it was
-     * given: a list of devices adds nothing where none were lent. */
-    return needed & ~(CTL_BIT(CTL_IO) | CTL_BIT(CTL_DEVICES));
+    if (!want->limits->cpu_percent) needed &= ~CTL_BIT(CTL_CPU);
+    /* Nor does a group of its own for the bytes read and written alone:
+     * getrusage(2) tells them. A user namespace makes no nodes, and has only those
+     * it was given: a list of devices adds nothing where none were lent. */
+    if (!want->limits->io_count) needed &= ~CTL_BIT(CTL_IO);
+    return needed & ~CTL_BIT(CTL_DEVICES);
 }
 
 static int create_unified(struct cgroup *cg, const struct cgroup_map *map,
@@ -284,6 +289,8 @@ static int create_unified(struct cgroup *cg, const struct cgroup_map *map,
     const struct cgroup_hierarchy *unified = cgroup_map_unified(map);
     for (int c = 0; c < CGROUP_CONTROLS; c++) cgroup_control_off(cg, c, "no such controller");
     if (!want->cpus) cgroup_control_off(cg, CGROUP_CPUSET, "no list of cpus asked for");
+    cgroup_control_off(cg, CGROUP_MEMORY_HIGH, "v1 has no such limit");
+    cgroup_control_off(cg, CGROUP_EXCLUSIVE, "v1 cpusets keep out other cpusets only");
     return unified ? cgroup_v2_create(cg, unified, want, err) : 0;
 }
 

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 enum controller {
+    CTL_CPU,
     CTL_CPUACCT,
     CTL_CPUSET,
     CTL_MEMORY,
@@ -72,7 +73,7 @@ void cgroup_bases_clear(struct cgroup_bases *bases);
 
 struct cgroup_group {
     bool unified;
-    bool lone_parent; /* "paddock" lies in our own group and goes when empty */
+    bool lone_parent; /* "paddock" is to go when empty; see cgroup_group_make() */
     unsigned controllers;
     int parent, fd;     /* of ".../paddock" and ".../paddock/<id>", O_PATH */
     char *path;         /* absolute */
@@ -112,10 +113,12 @@ int cgroup_create_on(const struct cgroup_map *map, const char *delegated, const 
 struct cgroup *cgroup_new(const char *id);
 void cgroup_free(struct cgroup *cg);
 
-/* Makes <mount><base>/paddock/<id> and adds it. NULL and errno; EEXIST when
- * there is a group of that name with processes in it. */
+/* Makes <mount><base>/paddock/<id> and adds it, or <mount><base>/paddock-<id>/<id>
+ * where the folder between is to be the sandbox's own as well. The one between
+ * goes with the last group in it unless it is "paddock" at the hierarchy's top.
+ * NULL and errno; EEXIST when there is a group of that name with processes. */
 struct cgroup_group *cgroup_group_make(struct cgroup *cg, const struct cgroup_hierarchy *h,
-                                       const char *base);
+                                       const char *base, bool own_parent);
 /* Removes the last group made. */
 void cgroup_group_undo(struct cgroup *cg);
 void cgroup_group_clear(struct cgroup_group *g);
@@ -144,6 +147,15 @@ struct cgroup_want {
     const char *delegated;
     unsigned elsewhere; /* controllers that v1 hierarchies have */
 };
+
+/* Which disk an entry is about, as "major:minor" (a partition's disk, since the
+ * block layer limits whole ones). 0, or -1 with the reason as text in `out`. */
+#define CGROUP_DEVICE_TEXT 160
+int cgroup_io_device(const struct spec_io *io, char out[CGROUP_DEVICE_TEXT]);
+
+/* Sets what was asked for in a v2 group whose controllers are enabled. */
+void cgroup_v2_limit(struct cgroup *cg, const struct cgroup_group *g, unsigned wanted,
+                     const struct cgroup_want *want);
 
 int cgroup_v1_create(struct cgroup *cg, const struct cgroup_hierarchy *h, unsigned needed,
                      const struct cgroup_want *want, struct error *err);

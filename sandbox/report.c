@@ -108,6 +108,15 @@ static int add_grouped(struct result *r, const struct cgroup *cg, const char *na
     return add_limit(r, name, value, otherwise, text ? text : how, err);
 }
 
+/* What a control group enforces, or nothing does. */
+static int add_kernel(struct result *r, const struct cgroup *cg, const char *name, int64_t value,
+                      enum cgroup_control control, struct error *err) {
+    const char *detail = "";
+    if (value == 0) return add_limit(r, name, 0, ENFORCER_NONE, no_limit, err);
+    bool on = cgroup_enforces(cg, control, &detail);
+    return add_limit(r, name, value, on ? ENFORCER_KERNEL : ENFORCER_NONE, detail, err);
+}
+
 static int add_plain(struct result *r, const char *name, int64_t value, enum enforcer by,
                      const char *detail, struct error *err) {
     if (value == 0) return add_limit(r, name, 0, ENFORCER_NONE, no_limit, err);
@@ -154,7 +163,11 @@ int report_limits(const struct fence *f, const struct cgroup *cg, struct result 
         add_sized(r, "tmp", l->tmp_bytes, half, err) < 0 ||
         add_plain(r, "open-files", l->open_files ? l->open_files : 1024, ENFORCER_RLIMIT,
                   "RLIMIT_NOFILE", err) < 0 ||
-        add_plain(r, "file-size", l->file_bytes, ENFORCER_RLIMIT, "RLIMIT_FSIZE", err) < 0)
+        add_plain(r, "file-size", l->file_bytes, ENFORCER_RLIMIT, "RLIMIT_FSIZE", err) < 0 ||
+        add_kernel(r, cg, "cpu-percent", l->cpu_percent, CGROUP_CPU_SHARE, err) < 0 ||
+        add_kernel(r, cg, "memory-high", l->memory_high_bytes, CGROUP_MEMORY_HIGH, err) < 0 ||
+        add_kernel(r, cg, "io", (int64_t)l->io_count, CGROUP_IO_RATE, err) < 0 ||
+        add_kernel(r, cg, "cpus-exclusive", l->cpus_exclusive, CGROUP_EXCLUSIVE, err) < 0)
         return -1;
     if (!f->spec->cpus) return 0;
     const char *detail = "";

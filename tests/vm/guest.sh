@@ -2,6 +2,7 @@
 # Runs in the test machine as its only program: sets up the control groups and
 # the users, then runs the suites asked for. Speaks TAP; ends with the status.
 # The environment is the kernel's command line: TREE, HIERARCHY, SUITES, WHO.
+# shellcheck disable=SC2154 # the users are in guest_setup.bash
 set -uo pipefail
 export PATH=/usr/sbin:/usr/bin HOME=/root LANG=C.UTF-8 PADDOCK_BIN=$TREE/build/bin
 top=/sys/fs/cgroup

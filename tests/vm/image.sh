@@ -11,6 +11,9 @@ cache=${PADDOCK_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/paddock/vm}
 mkdir -p "$cache"
 scratch=$(mktemp -d "$cache/making-XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
+# What nobody used for long, and what a killed run left.
+find "$cache" -mindepth 1 -maxdepth 1 \( -name 'userland-*' -mtime +7 -o -name 'making-*' -mtime +1 -o -name 'run-*' -mtime +1 \) \
+    -exec rm -rf {} +
 
 die() {
     printf '%s\n' "$*" >&2
@@ -27,7 +30,7 @@ image_of() {
     local kib
     kib=$(du -sk --apparent-size "$1" | cut -f1)
     as_owner mke2fs -q -t ext4 -O ^has_journal,^resize_inode -m 0 -i 8192 -E root_owner=0:0 -d "$1" \
-        "$2" "$((kib * 5 / 4 + 16384))k"
+        "$2" "$((kib * 5 / 4 + 16384))k" >/dev/null
 }
 
 # The archive with which the kernel starts: our init and the disks' drivers.
@@ -47,10 +50,16 @@ initrd_of() {
 
 # A package that only names the newest kernel stands for that one.
 kernel() {
-    local package=$1 depends
+    local package=$1 depends kept
+    if ! apt-cache show --no-all-versions "$package" >/dev/null 2>&1 && [ "$(id -u)" -eq 0 ]; then
+        apt-get -q update >/dev/null 2>&1 || true # a machine without package lists
+    fi
     depends=$(apt-cache show --no-all-versions "$package" 2>/dev/null |
         sed -n 's/^Depends: \(linux-image-[^ ,]*\).*/\1/p' | head -n 1)
     package=${depends:-$package}
+    # Without lists, one kept from before will do: its kind is the end of its name.
+    kept=$(find "$cache" -maxdepth 1 -name "linux-image-[0-9]*-${package#linux-image-}" | sort -V | tail -n 1)
+    [ -n "$depends" ] || [ -z "$kept" ] || package=$(basename "$kept")
     local dir=$cache/$package
     if [ ! -f "$dir/vmlinuz" ]; then
         (cd "$scratch" && apt-get -q -o APT::Sandbox::User=root download "$package" >apt.log 2>&1) ||
@@ -58,7 +67,6 @@ kernel() {
         dpkg-deb -x "$scratch/$package"_*.deb "$scratch/unpacked"
         mkdir "$scratch/kernel"
         cp "$scratch"/unpacked/boot/vmlinuz-* "$scratch/kernel/vmlinuz"
-        find "$scratch/unpacked" -path '*/modules/*' -name '*.ko*' >/dev/null
         initrd_of "$scratch/unpacked" "$scratch/kernel/drivers.cpio"
         rm -rf "$dir"
         mv "$scratch/kernel" "$dir"
@@ -128,9 +136,9 @@ userland() {
         printf 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534::/:/bin/false\n' >"$dir/etc/passwd"
         printf 'root:x:0:\nnogroup:x:65534:\n' >"$dir/etc/group"
         image_of "$dir" "$scratch/userland.ext4"
-        rm -f "$cache"/userland-*.ext4
         mv "$scratch/userland.ext4" "$file"
     fi
+    touch "$file"
     echo "$file"
 }
 
@@ -138,6 +146,8 @@ tree() {
     local dir=$scratch/tree
     mkdir -p "$dir/build"
     cp -r policies tests "$dir/"
+    mkdir "$dir/build/policies"
+    cp build/policies/*.json "$dir/build/policies/"
     cp -r build/bin "$dir/build/"
     mkdir "$dir/build/tests"
     find build/tests -maxdepth 1 -mindepth 1 ! -name CMakeFiles -exec cp -r {} "$dir/build/tests/" \;
