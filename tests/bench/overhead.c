@@ -42,7 +42,7 @@ static const struct workload workloads[] = {
     OPERATION("page fault", "ns", "fault", "300"),
     OPERATION("vfork + exec + wait", "ns", "exec", "200"),
     {"tinygpt, record 2", "ms", NULL, NULL, "exec ./gpt train", false, NULL},
-    {"PyTorch, two layers", "ms", NULL, NULL, "exec python3 train.py", false, NULL},
+    {"PyTorch, two layers", "ms", NULL, NULL, "exec /usr/bin/python3 train.py", false, NULL},
 };
 enum { WORKLOADS = ARRAY_SIZE(workloads) };
 
@@ -142,7 +142,7 @@ static void build_programs(struct workload *w, char **dirs, const struct bench *
         if (strstr(w[i].command, "python3")) {
             _cleanup_free_ char *script = path_join(dirs[i], "train.py");
             bench_write_text(script, torch_script);
-            w[i].available = run_shell("python3 -c 'import torch' 2>/dev/null");
+            w[i].available = run_shell("/usr/bin/python3 -c 'import torch' 2>/dev/null");
             w[i].why = "python3-torch is not installed";
         } else {
             _cleanup_free_ char *make =
