@@ -19,8 +19,10 @@ policy_dir=$(cd "$bin/../policies" && pwd)
 
 dir=$(mktemp -d /tmp/paddock-probes.XXXXXX)
 host=
+# shellcheck disable=SC2317 # called by the trap
 cleanup() {
-    [ -z "$host" ] || kill "$host" 2>/dev/null
+    exec 9>&- # the outside takes its message queue away when this closes
+    [ -z "$host" ] || wait "$host"
     rm -rf "$dir"
 }
 trap cleanup EXIT
