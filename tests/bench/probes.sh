@@ -82,6 +82,7 @@ make_bundle() {
     ln -sfn usr/bin "$dir/rootfs/bin"
     ln -sfn usr/lib "$dir/rootfs/lib"
     ln -sfn usr/lib64 "$dir/rootfs/lib64"
+    chmod 1777 "$dir/rootfs/tmp" # runc gives the mount the mode of what it covers
     install -m 755 "$probes" "$dir/rootfs/probes"
     chown -R 100000:100000 "$dir/rootfs"
 }
