@@ -20,7 +20,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { ARMS = 3, TRAIN_PART = 4 };
+enum { ARMS = 3, TRAIN_PART = 4, CPU_LOG_MAX = 1000 };
 static const char *const arms[ARMS] = {"bare", "paddock", "bwrap + filter"};
 
 struct workload {
@@ -41,8 +41,9 @@ static const struct workload workloads[] = {
     OPERATION("ioctl, looked at by the filter", "ns", "filtered", "600000"),
     OPERATION("page fault", "ns", "fault", "300"),
     OPERATION("vfork + exec + wait", "ns", "exec", "200"),
-    {"tinygpt, record 2", "ms", NULL, NULL, "exec ./gpt train", false, NULL},
-    {"PyTorch, two layers", "ms", NULL, NULL, "exec python3 train.py", false, NULL},
+    {"tinygpt, record 2", "ms", NULL, NULL, "./gpt train >/dev/null && times", false, NULL},
+    {"PyTorch, two layers", "ms", NULL, NULL, "/usr/bin/python3 train.py >/dev/null && times",
+     false, NULL},
 };
 enum { WORKLOADS = ARRAY_SIZE(workloads) };
 
@@ -68,9 +69,47 @@ static double operation_sample(const struct bench_tool *t, const struct bench *b
     return strtod(buf_text(&out), NULL);
 }
 
+/* Processor time of each run, in the order they were made. */
+struct cpu_log {
+    double *ms;
+    int *count;
+};
+
+/* "1m2.34s" at *at, moved behind it, in ms. */
+static double minutes_seconds(const char **at) {
+    char *end = NULL;
+    double minutes = strtod(*at, &end);
+    if (end == *at || *end != 'm') return NAN;
+    double seconds = strtod(end + 1, &end);
+    *at = end + (*end == 's');
+    return (minutes * 60 + seconds) * 1e3;
+}
+
+/* What the shell's `times` says last: user and system time of its children. */
+static double cpu_time(const char *text) {
+    const char *line = strrchr(text, '\n');
+    while (line > text && line[-1] != '\n') line--;
+    double user = line ? minutes_seconds(&line) : NAN;
+    return line ? user + minutes_seconds(&line) : NAN;
+}
+
 static double program_sample(const struct bench_tool *t, const struct bench *b) {
+    const struct cpu_log *log = t->job;
     _cleanup_buf_ struct buf out = {0};
-    return bench_launch_read(t, b, &out);
+    double wall = bench_launch_read(t, b, &out);
+    if (isnan(wall)) return NAN;
+    log->ms[(*log->count)++] = out.len ? cpu_time(buf_text(&out)) : NAN;
+    return wall;
+}
+
+/* The logs hold the warm-up rounds too: the last ones in place of the wall times. */
+static void swap_in_cpu(struct bench_tool *tools, const struct bench *b) {
+    for (int a = 0; a < ARMS; a++) {
+        const struct cpu_log *log = tools[a].job;
+        if (tools[a].available)
+            memcpy(tools[a].samples, log->ms + *log->count - b->runs,
+                   (size_t)b->runs * sizeof(double));
+    }
 }
 
 /* ---- set-up ---- */
@@ -94,13 +133,14 @@ static void set_operation(struct bench_tool *tools, const struct workload *w, st
 }
 
 static void set_program(struct bench_tool *tools, const struct workload *w, const char *dir,
-                        const char *name, struct bench *b, const char *policy) {
+                        struct bench *b, const char *policy) {
     const char *launcher = bench_bin("paddock-sandbox");
     _cleanup_free_ char *argv = str_printf("[\"sh\", \"-c\", \"%s\"]", w->command);
     _cleanup_free_ char *more = str_printf(
         "\"stdin\": \"null\", \"stdout\": \"inherit\", \"mounts\": [{\"source\": \"%s/data\", "
         "\"target\": \"/data\"}], ",
         b->dir);
+    _cleanup_free_ char *name = str_printf("%s.json", strrchr(dir, '/') + 1);
     const char *spec = bench_write_spec(
         b, name,
         &(struct bench_spec){.policy = policy,
@@ -142,7 +182,7 @@ static void build_programs(struct workload *w, char **dirs, const struct bench *
         if (strstr(w[i].command, "python3")) {
             _cleanup_free_ char *script = path_join(dirs[i], "train.py");
             bench_write_text(script, torch_script);
-            w[i].available = run_shell("python3 -c 'import torch' 2>/dev/null");
+            w[i].available = run_shell("/usr/bin/python3 -c 'import torch' 2>/dev/null");
             w[i].why = "python3-torch is not installed";
         } else {
             _cleanup_free_ char *make =
@@ -157,14 +197,14 @@ static void build_programs(struct workload *w, char **dirs, const struct bench *
 
 /* ---- reporting ---- */
 
-static void report(const struct workload *w, struct bench_tool *tools, struct bench *b,
-                   struct json_writer *json) {
+static void report(const struct workload *w, const char *name, struct bench_tool *tools,
+                   struct bench *b, struct json_writer *json) {
     const double *bare = tools[0].samples;
     double base = 0;
     for (int a = 0; a < ARMS; a++) {
         struct bench_tool *t = &tools[a];
         if (!t->available || !tools[0].available) {
-            printf("%-32s %-15s %s\n", w->name, arms[a], t->why ? t->why : "no bare run");
+            printf("%-32s %-15s %s\n", name, arms[a], t->why ? t->why : "no bare run");
             continue;
         }
         struct bench_ratio ratio = bench_paired(t->samples, bare, b->runs, &b->seed);
@@ -173,10 +213,10 @@ static void report(const struct workload *w, struct bench_tool *tools, struct be
         bench_sort(sorted, b->runs);
         double p50 = bench_quantile(sorted, b->runs, 0.5);
         if (a == 0) base = p50;
-        printf("%-32s %-15s %10.1f %s %+9.1f   %.4f [%.4f, %.4f]\n", a ? "" : w->name, arms[a], p50,
+        printf("%-32s %-15s %10.1f %s %+9.1f   %.4f [%.4f, %.4f]\n", a ? "" : name, arms[a], p50,
                w->unit, p50 - base, ratio.median, ratio.low, ratio.high);
         json_open_object(json, NULL);
-        json_put_string(json, "workload", w->name);
+        json_put_string(json, "workload", name);
         json_put_string(json, "arm", arms[a]);
         json_put_string(json, "unit", w->unit);
         json_put_int(json, "runs", b->runs);
@@ -200,6 +240,38 @@ static void pin(void) {
     if (sched_setaffinity(0, sizeof set, &set) < 0) perror("bench: affinity");
 }
 
+/* One workload in all arms. False when it ran bare and not in the fence. */
+static bool measure(const struct workload *w, const char *dir, int runs, struct bench *b,
+                    const char *policy, struct json_writer *json) {
+    struct bench_tool tools[ARMS] = {
+        {.name = arms[0], .available = w->available, .why = w->why},
+        {.name = arms[1], .available = w->available, .why = w->why},
+        {.name = arms[2],
+         .available = w->available && access("/usr/bin/bwrap", X_OK) == 0,
+         .why = w->available ? "not installed" : w->why}};
+    double cpu_ms[ARMS][CPU_LOG_MAX];
+    int counts[ARMS] = {0};
+    struct cpu_log logs[ARMS];
+    for (int a = 0; a < ARMS; a++) {
+        logs[a] = (struct cpu_log){cpu_ms[a], &counts[a]};
+        tools[a].job = &logs[a];
+    }
+    if (w->op) set_operation(tools, w, b, policy);
+    else set_program(tools, w, dir, b, policy);
+    b->runs = w->op ? runs : (runs + TRAIN_PART - 1) / TRAIN_PART;
+    bench_rounds(tools, ARMS, b, w->op ? operation_sample : program_sample);
+    report(w, w->name, tools, b, json);
+    if (!w->op && w->available) {
+        _cleanup_free_ char *cpu = str_printf("  %s, cpu time", w->name);
+        swap_in_cpu(tools, b);
+        report(w, cpu, tools, b, json);
+    }
+    fflush(stdout);
+    bool done = tools[1].available || !w->available;
+    bench_free_samples(tools, ARMS);
+    return done;
+}
+
 int main(int argc, char **argv) {
     struct bench b;
     bench_begin(&b, argc, argv, 40, "bench_overhead");
@@ -219,25 +291,11 @@ int main(int argc, char **argv) {
     printf("%-32s %-15s %13s %9s   %s\n", "workload", "", "p50", "more",
            "paired ratio to bare [95 %]");
     int runs = b.runs;
+    if (runs / TRAIN_PART + BENCH_WARMUP >= CPU_LOG_MAX)
+        return fprintf(stderr, "too many runs\n"), 2;
     bool all = true;
-    for (int i = 0; i < WORKLOADS; i++) {
-        struct bench_tool tools[ARMS] = {
-            {.name = arms[0], .available = w[i].available, .why = w[i].why},
-            {.name = arms[1], .available = w[i].available, .why = w[i].why},
-            {.name = arms[2],
-             .available = w[i].available && access("/usr/bin/bwrap", X_OK) == 0,
-             .why = w[i].available ? "not installed" : w[i].why}};
-        char name[32];
-        snprintf(name, sizeof name, "program-%d.json", i);
-        if (w[i].op) set_operation(tools, &w[i], &b, policy);
-        else set_program(tools, &w[i], dirs[i], name, &b, policy);
-        b.runs = w[i].op ? runs : (runs + TRAIN_PART - 1) / TRAIN_PART;
-        bench_rounds(tools, ARMS, &b, w[i].op ? operation_sample : program_sample);
-        report(&w[i], tools, &b, json);
-        fflush(stdout);
-        all = all && (tools[1].available || !w[i].available);
-        bench_free_samples(tools, ARMS);
-    }
+    for (int i = 0; i < WORKLOADS; i++)
+        all = measure(&w[i], dirs[i], runs, &b, policy, json) && all;
     json_close_array(json);
     json_close_object(json);
     bench_save(&b, json);

@@ -170,13 +170,14 @@ static int time_operation(const char *name, long n, const char *self) {
     if (pipe(pipefd) < 0) return 3;
     pipe_fd = pipefd[0];
     null_fd = open("/dev/null", O_RDONLY);
+    long each_slice = n / SLICES;
     for (size_t o = 0; o < sizeof ops / sizeof *ops; o++) {
         if (strcmp(ops[o].name, name) != 0) continue;
         double best = 0;
         for (int slice = 0; slice <= SLICES; slice++) {
             int64_t begin = cpu_ns();
-            for (long i = 0; i < n / SLICES; i++) ops[o].run();
-            double each = (double)(cpu_ns() - begin) / (double)(n / SLICES) / ops[o].parts;
+            for (long i = 0; i < each_slice; i++) ops[o].run();
+            double each = (double)(cpu_ns() - begin) / (double)each_slice / ops[o].parts;
             if (slice == 1 || (slice > 1 && each < best)) best = each; /* 0 warms up */
         }
         printf("%.3f\n", best);
