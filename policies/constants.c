@@ -108,6 +108,7 @@ static const struct constant {
     C(IP_TTL),
     C(MADV_HWPOISON),
     C(MADV_MERGEABLE),
+    C(MAP_HUGETLB),
     C(MFD_ALLOW_SEALING),
     C(MFD_CLOEXEC),
     C(MFD_EXEC),
