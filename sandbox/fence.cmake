@@ -21,6 +21,7 @@ add_library(
   setup.c
   supervise.c
   watch.c
+  weaken_report.c
   witness.c)
 target_link_libraries(paddock_sandbox_fence PUBLIC paddock_sandbox paddock_sandbox_host
                                                    paddock_policies paddock_common)

@@ -8,6 +8,7 @@
 #include "sandbox/live.h"
 #include "sandbox/report.h"
 #include "sandbox/supervise.h"
+#include "sandbox/weaken.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -80,6 +81,7 @@ static int take_host(struct launch *l, struct error *err) {
     if (live_sweep(&swept) < 0) log_warn("sweep of dead sandboxes: %s", error_text(&swept));
     if (live_register(spec->id, &l->live, err) < 0) return -1;
     if (id->privilege == PRIVILEGE_ROOT && live_reserve_ids(l->live, &id->base, err) < 0) return -1;
+    if (weaken("id-range")) id->base = UINT32_C(0x40000000);
     /* Our init counts as well, and is not the program's. */
     struct spec_limits limits = spec->limits;
     if (limits.pids) limits.pids++;
@@ -220,7 +222,8 @@ static int clone_init(struct launch *l, struct error *err) {
     struct fence *f = &l->fence;
     int into = cgroup_clone_fd(r->cg);
     struct clone_args args = {
-        .flags = own_namespaces | CLONE_PIDFD | (into >= 0 ? CLONE_INTO_CGROUP : 0),
+        .flags = (own_namespaces & ~weaken_namespaces()) | CLONE_PIDFD |
+                 (into >= 0 ? CLONE_INTO_CGROUP : 0),
         .pidfd = (uint64_t)(uintptr_t)&r->pidfd,
         .exit_signal = SIGCHLD,
         .cgroup = into >= 0 ? (uint64_t)into : 0,

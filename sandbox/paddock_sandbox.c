@@ -63,6 +63,7 @@
 #include "common/log.h"
 #include "sandbox/launch.h"
 #include "sandbox/live.h"
+#include "sandbox/weaken.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -187,7 +188,7 @@ static int load_spec(const char *path, struct spec *spec, struct result *result,
 static int run(const struct options *o, int64_t begin, struct error *err) {
     _cleanup_spec_ struct spec spec = {0};
     _cleanup_result_ struct result result = {.t_launch = begin};
-    if (load_spec(o->spec, &spec, &result, err) < 0) return -1;
+    if (weaken_check(err) < 0 || load_spec(o->spec, &spec, &result, err) < 0) return -1;
     const char *dir = o->dir ? o->dir : spec.dir;
     _cleanup_close_ int dir_fd = dir ? dir_open(dir, err) : -1;
     if (dir && dir_fd < 0) return error_wrap(err, "run folder");

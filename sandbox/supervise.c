@@ -2,6 +2,7 @@
 
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "sandbox/weaken.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -208,7 +209,8 @@ static int release(struct run *r, struct loop *l, struct error *err) {
     int64_t now = clock_mono_ns();
     r->result->t_clock_start = now;
     r->output.start_ns = now;
-    if (r->spec->limits.wall_ms) arm(l->deadline, now + r->spec->limits.wall_ms * NS_PER_MS);
+    if (r->spec->limits.wall_ms && !weaken("watchers"))
+        arm(l->deadline, now + r->spec->limits.wall_ms * NS_PER_MS);
     arm(l->look, now + watch_pause(&r->watch));
     if (send(r->fence->release[0], &go, 1, MSG_NOSIGNAL) != 1)
         return error_sys(err, errno, "release the program");

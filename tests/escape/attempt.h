@@ -24,14 +24,15 @@ enum answer {
 };
 
 enum attempt_flag {
-    ALONE = 1 << 0,         /* a launch of its own */
-    ROOT_ONLY = 1 << 1,     /* the host side needs root */
-    OWN_IDS = 1 << 2,       /* needs ids of the sandbox's own: not in plain mode */
-    NEEDS_GROUP = 1 << 3,   /* needs the memory or pids control group */
-    LOOPBACK = 1 << 4,      /* network "loopback" */
-    NEIGHBOUR = 1 << 5,     /* beside a second sandbox that lives */
-    KILL_LAUNCHER = 1 << 6, /* the launcher is killed while it runs */
-    REACHES_ALL = 1 << 7    /* never without the pid namespace: it would reach the machine */
+    ALONE = 1 << 0,          /* a launch of its own */
+    ROOT_ONLY = 1 << 1,      /* the host side needs root */
+    OWN_IDS = 1 << 2,        /* needs ids of the sandbox's own: not in plain mode */
+    NEEDS_GROUP = 1 << 3,    /* needs the memory or pids control group */
+    LOOPBACK = 1 << 4,       /* network "loopback" */
+    NEIGHBOUR = 1 << 5,      /* beside a second sandbox that lives */
+    KILL_LAUNCHER = 1 << 6,  /* the launcher is killed while it runs */
+    NEEDS_LANDLOCK = 1 << 8, /* nothing else stops it */
+    REACHES_ALL = 1 << 7     /* never without the pid namespace: it would reach the machine */
 };
 
 struct attempt {

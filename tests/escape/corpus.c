@@ -12,6 +12,11 @@
 
 enum { GROUP_MAX = 400 };
 
+/* How long a launch may take. With a layer off, some never end. */
+static int patience(const struct runner *r) {
+    return r->without ? 8 : 90;
+}
+
 /* The probe's answer in its output, in fresh memory; NULL when it gave none. */
 static char *answer_of(const char *output, const char *name) {
     size_t len = strlen(name);
@@ -33,6 +38,7 @@ static char *reason_of(const char *output, const char *name) {
 }
 
 static char *end_of(const struct launch *l) {
+    if (l->outlasted) return strdup("through");
     if (!l->has_result) return str_printf("no-result (%.120s)", l->errors ? l->errors : "");
     if (l->result.ended == ENDED_SETUP_ERROR)
         return str_printf("ended:setup-error (%.160s)", l->result.error ? l->result.error : "");
@@ -48,6 +54,8 @@ static const char *why_not(const struct runner *r, const struct attempt *a) {
         return "plain mode: the program has the launcher's own id (reported as weaker)";
     if ((a->flags & NEEDS_GROUP) && !r->groups)
         return "no control group in this mode: the watchers stand in, which see less";
+    if ((a->flags & NEEDS_LANDLOCK) && !r->landlock)
+        return "the kernel has no Landlock, which alone stops it (docs/security.md)";
     if ((a->flags & REACHES_ALL) && r->without && strstr(r->without, "pid-namespace"))
         return "without a pid namespace it would reach the machine";
     return NULL;
@@ -106,16 +114,17 @@ static int run_group(struct runner *r, const char *policy, unsigned flags, bool 
     if (!o.count) return 0;
     if (!beside && host_reset(&r->host, err) < 0) return -1;
     if (launch_start(&l, &r->host, &o, err) < 0) return -1;
-    launch_wait(&l);
+    launch_wait(&l, patience(r));
     int strays = host_end(l.id);
     for (size_t i = 0; i < o.count; i++) {
         _cleanup_free_ char *answer = answer_of(l.output, names[i]);
-        if (!answer) answer = end_of(&l);
+        if (!answer) answer = l.outlasted ? strdup("no-answer") : end_of(&l);
         judge_answer(r, attempts[i], &l, answer);
     }
     _cleanup_buf_ struct buf seen = {0};
     if (strays) buf_printf(&seen, "left %d processes; ", strays);
     host_look(&r->host, l.id, &seen);
+    host_remove_groups("/sys/fs/cgroup", l.id);
     _cleanup_free_ char *name = str_printf("outside-%s%s%s", policy, flags & LOOPBACK ? "-lo" : "",
                                            beside ? "-beside" : "");
     _cleanup_free_ char *got = str_printf("changed: %s", buf_text(&seen));
@@ -140,7 +149,7 @@ static char *kill_launcher(struct runner *r, struct launch *l) {
     for (int i = 0; i < 1000 && host_heart(&r->host) <= 0; i++) usleep(5000);
     bool beat = host_heart(&r->host) > 0;
     kill(l->pid, SIGKILL);
-    launch_wait(l);
+    launch_wait(l, patience(r));
     long before = -1;
     for (int i = 0; i < 40 && before != host_heart(&r->host); i++) {
         before = host_heart(&r->host);
@@ -177,7 +186,7 @@ static int run_alone(struct runner *r, const struct attempt *a, struct error *er
         got = kill_launcher(r, &l);
         sweep(r);
     } else {
-        launch_wait(&l);
+        launch_wait(&l, patience(r));
         got = judge_alone(a, &l);
     }
     _cleanup_buf_ struct buf seen = {0};
@@ -186,6 +195,7 @@ static int run_alone(struct runner *r, const struct attempt *a, struct error *er
     if (host_heart(&r->host) != heart) buf_puts(&seen, "still beats; ");
     host_look(&r->host, l.id, &seen);
     host_end(l.id);
+    host_remove_groups("/sys/fs/cgroup", l.id);
     _cleanup_free_ char *changed = str_printf("changed: %s", buf_text(&seen));
     judge_answer(r, a, &l, seen.len ? changed : got);
     launch_clear(&l);
@@ -218,10 +228,11 @@ static int run_beside(struct runner *r, struct error *err) {
                              run_group(r, "strict", NEIGHBOUR, true, err)
                        : 0;
     kill(l.pid, SIGTERM);
-    launch_wait(&l);
+    launch_wait(&l, patience(r));
     _cleanup_free_ char *end = end_of(&l);
     if (!there) row(r, "neighbour", "none", "ended:cancelled", end);
     host_end(l.id);
+    host_remove_groups("/sys/fs/cgroup", l.id);
     launch_clear(&l);
     return result;
 }

@@ -82,13 +82,16 @@ static int look_at_mode(struct runner *r, struct error *err) {
     struct launch l;
     struct order o = {.alone = true};
     if (launch_start(&l, &r->host, &o, err) < 0) return -1;
-    launch_wait(&l);
+    launch_wait(&l, 90);
     int result = 0;
     if (!l.has_result || l.result.ended != ENDED_EXIT)
         result = error_set(err, ERROR_SYSTEM, "the first launch failed: %s%s",
                            l.has_result && l.result.error ? l.result.error : "", l.errors);
     if (result == 0) {
         snprintf(r->privilege, sizeof r->privilege, "%s", l.result.privilege);
+        for (size_t i = 0; i < l.result.layer_count; i++)
+            if (strcmp(l.result.layers[i].name, "landlock") == 0)
+                r->landlock = l.result.layers[i].state == LAYER_ON;
         r->groups = is_by_kernel(&l.result, "memory") && is_by_kernel(&l.result, "pids");
     }
     launch_clear(&l);

@@ -16,7 +16,8 @@ struct runner {
     bool only_through;   /* prints the names of what got through, nothing else */
     const char *without; /* layers that are switched off, or NULL */
     const char *match;   /* only attempts whose name contains it */
-    bool groups;         /* memory and pids are limited by control groups */
+    bool landlock;
+    bool groups; /* memory and pids are limited by control groups */
     int held, through, different, skipped;
     struct buf through_names;
 };

@@ -40,6 +40,8 @@ char **host_facts(const struct host *h);
 void host_look(const struct host *h, const char *id, struct buf *out);
 /* Ends the processes that have `id` in their command line; how many there were. */
 int host_end(const char *id);
+/* Removes the groups of that name, which only a weakened launcher leaves. */
+void host_remove_groups(const char *dir, const char *id);
 /* How far the survivor's heart came; -1: none beats. */
 long host_heart(const struct host *h);
 

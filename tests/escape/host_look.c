@@ -51,6 +51,16 @@ static void look_for_groups(const char *dir, const char *id, int depth, struct b
     }
 }
 
+void host_remove_groups(const char *dir, const char *id) {
+    _cleanup_closedir_ DIR *d = opendir(dir);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (e->d_type != DT_DIR || e->d_name[0] == '.') continue;
+        _cleanup_free_ char *path = path_join(dir, e->d_name);
+        if (strcmp(e->d_name, id) == 0) rmdir(path);
+        else host_remove_groups(path, id);
+    }
+}
+
 static void look_for_leftovers(const struct host *h, const char *id, struct buf *out) {
     int processes = each_process(id, 0);
     if (processes) buf_printf(out, "left %d processes; ", processes);

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PATIENCE_S = 90, OUTPUT_MAX = 4 << 20 };
+enum { OUTPUT_MAX = 4 << 20 };
 enum { COLLECT_BYTES = 4 << 20, COLLECT_FILES = 1000 };
 
 char *policy_path(const struct host *h, const char *policy) {
@@ -165,11 +165,14 @@ static char *read_back(const struct launch *l, const char *name) {
     return buf_steal(&text);
 }
 
-void launch_wait(struct launch *l) {
+void launch_wait(struct launch *l, int patience_s) {
     if (l->pid > 0) {
-        int64_t deadline = clock_mono_ns() + PATIENCE_S * NS_PER_SEC;
+        int64_t deadline = clock_mono_ns() + patience_s * NS_PER_SEC;
         while (waitpid(l->pid, &l->status, WNOHANG) == 0) {
-            if (clock_mono_ns() > deadline) kill(l->pid, SIGKILL);
+            if (clock_mono_ns() > deadline) {
+                l->outlasted = true;
+                kill(l->pid, SIGKILL);
+            }
             usleep(500);
         }
         l->pid = -1;
@@ -199,7 +202,7 @@ struct tally {
 static void wrong(struct tally *t, const char *name, const char *what) {
     if (t->wrong) return;
     _cleanup_free_ char *shown = str_printable(name, strlen(name));
-    t->wrong = str_printf("%s: %s", shown, what);
+    t->wrong = str_printf("changed: %s: %s", shown, what);
 }
 
 static bool has_secret(int dir, const char *name) {

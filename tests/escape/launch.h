@@ -24,7 +24,7 @@ struct launch {
     char *dir; /* run folder */
     pid_t pid; /* of the launcher, while it runs */
     int status;
-    bool has_result;
+    bool has_result, outlasted; /* it was killed, since it did not end */
     struct result result;
     char *output, *errors;
 };
@@ -34,11 +34,11 @@ int launch_start(struct launch *l, const struct host *h, const struct order *o, 
 /* The same with the document given; "@ID@", "@POLICIES@", "@DATA@" … are filled in. */
 int launch_start_text(struct launch *l, const struct host *h, const char *text, struct error *err);
 /* Waits for the launcher, but not for ever, and reads what it left. */
-void launch_wait(struct launch *l);
+void launch_wait(struct launch *l, int patience_s);
 void launch_clear(struct launch *l);
 /* Where a policy's file is, in fresh memory. */
 char *policy_path(const struct host *h, const char *policy);
-/* What is collected, in fresh memory: "clean", or what is wrong with it. */
+/* What is collected, in fresh memory: "clean", or "changed: " and what is wrong. */
 char *artifacts_look(const struct launch *l);
 
 #endif

@@ -28,6 +28,14 @@ static int host_dotdot(void) {
     return host_file_by("/..");
 }
 
+/* To know that a file is there, and since when, is not to open it. */
+static int host_stat_dotdot(void) {
+    char path[512];
+    struct stat st;
+    snprintf(path, sizeof path, "/..%s", fact("HOST_FILE"));
+    return answered(stat(path, &st));
+}
+
 static int host_many_dotdot(void) {
     return host_file_by("/../../../../../../../..");
 }
@@ -212,6 +220,7 @@ PROBE_CALL(mkdir_root, mkdir("/made", 0700))
 static const struct attempt attempts[] = {
     TRY("host-path", "mount-namespace", "ENOENT", host_path),
     TRY("host-dotdot", "mount-namespace", "ENOENT", host_dotdot),
+    TRY("host-stat", "mount-namespace", "ENOENT", host_stat_dotdot),
     TRY("host-dotdot-many", "mount-namespace", "ENOENT", host_many_dotdot),
     TRY("host-proc-root", "mount-namespace", "ENOENT", host_through_root),
     TRY("host-proc-cwd", "mount-namespace", "ENOENT", host_through_cwd),

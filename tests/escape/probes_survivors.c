@@ -193,6 +193,8 @@ static const struct attempt attempts[] = {
     TRY("daemon-stopped", "pid-namespace", "ended:exit", daemon_stopped, LEAVES),
     TRY("daemon-respawning", "pid-namespace", "ended:exit", daemon_respawning, LEAVES),
     TRY("launcher-killed", "kill", "gone", outlive_the_launcher, .flags = ALONE | KILL_LAUNCHER),
+    TRY("launcher-killed-sweep", "sweep", "gone", outlive_the_launcher,
+        .flags = ALONE | KILL_LAUNCHER),
     TRY("kill-everybody", "pid-namespace", "contained", kill_all, .flags = ALONE | REACHES_ALL),
     TRY("kill-init", "pid-namespace", "contained|EPERM", kill_init),
     TRY("stop-init", "pid-namespace", "contained|EPERM", stop_init),
