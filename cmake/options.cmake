@@ -33,3 +33,9 @@ function(paddock_static target)
     target_link_options(${target} PRIVATE -static)
   endif()
 endfunction()
+
+# Never to be installed: ./dev escape --without LAYER.
+if(PADDOCK_WEAKEN)
+  target_compile_definitions(paddock_options INTERFACE PADDOCK_WEAKEN)
+  install(CODE "message(FATAL_ERROR \"a weakened test build is not installed\")")
+endif()

@@ -172,6 +172,7 @@ static const struct constant {
     C(MADV_UNMERGEABLE),
     C(MADV_WILLNEED),
     C(MADV_WIPEONFORK),
+    C(MAP_HUGETLB),
     C(MFD_ALLOW_SEALING),
     C(MFD_CLOEXEC),
     C(MFD_EXEC),

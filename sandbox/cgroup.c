@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/file.h"
 #include "sandbox/cgroup_internal.h"
+#include "sandbox/weaken.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -83,17 +84,8 @@ void cgroup_group_clear(struct cgroup_group *g) {
     *g = (struct cgroup_group){.fd = -1, .parent = -1};
 }
 
-static void pending_clear(struct cgroup *cg) {
-    if (!cg->pending) return;
-    cgroup_map_clear(&cg->pending->map);
-    free(cg->pending->cpus);
-    free(cg->pending);
-    cg->pending = NULL;
-}
-
 void cgroup_free(struct cgroup *cg) {
     if (!cg) return;
-    pending_clear(cg);
     for (size_t i = 0; i < cg->count; i++) cgroup_group_clear(&cg->groups[i]);
     for (int i = 0; i < CGROUP_CONTROLS; i++) free(cg->controls[i].detail);
     if (cg->oom_fd >= 0) close(cg->oom_fd);
@@ -333,42 +325,8 @@ int cgroup_create(const char *id, const struct spec_limits *limits, const char *
                   struct cgroup **out, struct error *err) {
     _cleanup_cgroup_map_ struct cgroup_map map = {0};
     *out = NULL;
-    if (cgroup_map_load(&map, err) < 0) return -1;
+    if (!weaken("cgroup") && cgroup_map_load(&map, err) < 0) return -1;
     return cgroup_create_on(&map, getenv("PADDOCK_CGROUP"), id, limits, cpus, out, err);
-}
-
-static int begin(struct cgroup *cg, const struct spec_limits *limits, const char *cpus,
-                 struct error *err) {
-    struct cgroup_pending *p = cg->pending = calloc(1, sizeof *p);
-    if (!p) return error_sys(err, ENOMEM, "pending groups");
-    if (limits) p->limits = *limits;
-    if (cpus && !(p->cpus = strdup(cpus))) return error_sys(err, ENOMEM, "pending groups");
-    if (cgroup_map_load(&p->map, err) < 0) return -1;
-    struct cgroup_want want = want_of(&p->map, getenv("PADDOCK_CGROUP"), &p->limits, p->cpus);
-    return create_unified(cg, &p->map, &want, err);
-}
-
-int cgroup_begin(const char *id, const struct spec_limits *limits, const char *cpus,
-                 struct cgroup **out, struct error *err) {
-    *out = NULL;
-    if (!str_is_name(id)) return error_set(err, ERROR_INVALID, "cgroup: not a name for a group");
-    struct cgroup *cg = cgroup_new(id);
-    if (!cg) return error_sys(err, ENOMEM, "cgroup %s", id);
-    if (begin(cg, limits, cpus, err) < 0) {
-        cgroup_destroy(cg, 100, NULL);
-        return error_wrap(err, "cgroup %s", id);
-    }
-    *out = cg;
-    return 0;
-}
-
-int cgroup_complete(struct cgroup *cg, struct error *err) {
-    const struct cgroup_pending *p = cg->pending;
-    if (!p) return 0;
-    struct cgroup_want want = want_of(&p->map, getenv("PADDOCK_CGROUP"), &p->limits, p->cpus);
-    int result = create_others(cg, &p->map, &want, err);
-    pending_clear(cg);
-    return result < 0 ? error_wrap(err, "cgroup %s", cg->id) : 0;
 }
 
 int cgroup_attach(struct cgroup *cg, pid_t pid, bool cloned_into, struct error *err) {

@@ -54,14 +54,6 @@ struct cgroup_usage { /* −1: not known */
 int cgroup_create(const char *id, const struct spec_limits *limits, const char *cpus,
                   struct cgroup **out, struct error *err);
 
-/* The same in two steps, for a launcher that has its child do something else
- * meanwhile. The first makes the unified group, which a process can be cloned
- * into; until the second has made the others, what cgroup_enforces() says is
- * not final. After a failure of the second the object is still the caller's. */
-int cgroup_begin(const char *id, const struct spec_limits *limits, const char *cpus,
-                 struct cgroup **out, struct error *err);
-int cgroup_complete(struct cgroup *cg, struct error *err);
-
 /* Whether the kernel really has this control here, and what file says so or
  * why not (borrowed text, never NULL). */
 bool cgroup_enforces(const struct cgroup *cg, enum cgroup_control c, const char **detail);

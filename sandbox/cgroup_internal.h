@@ -86,13 +86,6 @@ struct cgroup_state {
     char *detail;
 };
 
-/* What cgroup_complete() needs of cgroup_begin(). */
-struct cgroup_pending {
-    struct cgroup_map map;
-    struct spec_limits limits;
-    char *cpus; /* NULL: none asked for */
-};
-
 #define CGROUP_GROUPS CGROUP_DOOR_MAX
 struct cgroup {
     char *id;
@@ -102,7 +95,6 @@ struct cgroup {
     char **paths;
     int oom_fd;
     bool oom_seen;
-    struct cgroup_pending *pending; /* between begin and complete, else NULL */
     int64_t pids_refused;           /* before we forbade forks in order to kill; -1: not yet */
 };
 

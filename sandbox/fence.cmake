@@ -32,6 +32,7 @@ add_library(
   told.c
   violation.c
   watch.c
+  weaken_report.c
   witness.c)
 target_link_libraries(paddock_sandbox_fence PUBLIC paddock_sandbox paddock_sandbox_host
                                                    paddock_policies paddock_common)

@@ -19,6 +19,7 @@ add_library(
   probe_groups.c
   probe_kernel.c
   probe_machine.c
-  probe_mounts.c)
+  probe_mounts.c
+  weaken.c)
 target_link_libraries(paddock_sandbox_host PUBLIC paddock_common)
 paddock_musl_twin(paddock_sandbox_host)

@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "sandbox/learn.h"
+#include "sandbox/weaken.h"
 
 #include <errno.h>
 #include <linux/seccomp.h>
@@ -72,6 +73,7 @@ static const char *why_not(int rc) {
 
 int listener_install(struct fence *f, int *listener, struct error *err) {
     *listener = -1;
+    if (weaken("seccomp")) return 0;
     if (policy_filter_asks(f->filter)) {
         int rc = install_asking(f, listener);
         if (rc == 0) return 0;

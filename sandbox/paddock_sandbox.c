@@ -63,6 +63,7 @@
 #include "sandbox/live.h"
 #include "sandbox/request.h"
 #include "sandbox/serve.h"
+#include "sandbox/weaken.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -146,6 +147,7 @@ static int leave_steps(const struct steps *steps, const char *path, struct error
 static int run(const struct options *o, int64_t begin, struct error *err) {
     _cleanup_spec_ struct spec spec = {0};
     _cleanup_result_ struct result result = {.t_launch = begin};
+    if (weaken_check(err) < 0) return -1;
     struct fence_page *page = fence_page_new(err);
     if (!page) return -1;
     /* Before all else: init has work that takes as long as ours until it is told. */

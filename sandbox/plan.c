@@ -5,6 +5,7 @@
 #include "common/file.h"
 #include "sandbox/fence.h"
 #include "sandbox/mounts.h"
+#include "sandbox/weaken.h"
 
 #include <limits.h>
 #include <linux/mount.h>
@@ -194,6 +195,7 @@ static int plan_dev(struct mount_plan *p, const struct policy *policy, struct er
         add_bind(p, policy->devices[i], policy->devices[i], node);
     }
     for (size_t i = 0; i < ARRAY_SIZE(links); i++) add(p, MOUNT_LINK, links[i][0], links[i][1]);
+    if (weaken("devices")) add_bind(p, "/dev/ptmx", "/dev/ptmx", node);
     if (policy->devpts) {
         add(p, MOUNT_DEVPTS, "/dev/pts", NULL)->attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
         add(p, MOUNT_LINK, "/dev/ptmx", "pts/ptmx");

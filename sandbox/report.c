@@ -2,6 +2,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "sandbox/weaken.h"
 
 #include <errno.h>
 #include <string.h>
@@ -67,6 +68,7 @@ int report_layers(struct fence *f, const struct cgroup *cg, struct result *r, st
     note_user(f);
     note_fixed(f);
     note_cgroup(f, cg);
+    weaken_report(f);
     r->layers = calloc(FENCE_LAYERS, sizeof *r->layers);
     if (!r->layers) return error_sys(err, ENOMEM, "fence report");
     for (int i = 0; i < FENCE_LAYERS; i++) {

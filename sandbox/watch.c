@@ -2,6 +2,7 @@
 
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "sandbox/weaken.h"
 
 #include <ctype.h>
 #include <fcntl.h>
@@ -107,6 +108,7 @@ bool watch_disk_full(const struct watch *w) {
 }
 
 bool watch_look(struct watch *w, enum ended *ended) {
+    if (weaken("watchers")) return false;
     struct cgroup_usage u;
     cgroup_sample(w->cg, &u);
     return watch_judge(w, &u, ended);

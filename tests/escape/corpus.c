@@ -1,0 +1,246 @@
+/* Runs the attempts of the tables (declared in escape.h). */
+#include "common/cleanup.h"
+#include "common/file.h"
+#include "tests/escape/escape.h"
+#include "tests/escape/launch.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { GROUP_MAX = 400 };
+
+/* How long a launch may take. With a layer off, some never end. */
+static int patience(const struct runner *r) {
+    return r->without ? 8 : 90;
+}
+
+/* The probe's answer in its output, in fresh memory; NULL when it gave none. */
+static char *answer_of(const char *output, const char *name) {
+    size_t len = strlen(name);
+    for (const char *line = output; line && *line; line = strchr(line, '\n')) {
+        if (*line == '\n') line++;
+        if (strncmp(line, name, len) == 0 && line[len] == '\t')
+            return strndup(line + len + 1, strcspn(line + len + 1, "\n"));
+    }
+    return NULL;
+}
+
+/* What was said before an "untried". */
+static char *reason_of(const char *output, const char *name) {
+    const char *at = strstr(output, name);
+    const char *hash = NULL;
+    for (const char *p = output; at && p < at; p++)
+        if (*p == '#' && (p == output || p[-1] == '\n')) hash = p + 2;
+    return hash ? strndup(hash, strcspn(hash, "\n")) : strdup("the kernel lacks it");
+}
+
+static char *end_of(const struct launch *l) {
+    if (l->outlasted) return strdup("through");
+    if (!l->has_result) return str_printf("no-result (%.120s)", l->errors ? l->errors : "");
+    if (l->result.ended == ENDED_SETUP_ERROR)
+        return str_printf("ended:setup-error (%.160s)", l->result.error ? l->result.error : "");
+    return str_printf("ended:%s", ended_name(l->result.ended));
+}
+
+/* ---- which can be made ---- */
+
+static const char *why_not(const struct runner *r, const struct attempt *a) {
+    bool own_ids = strcmp(r->privilege, "plain") != 0;
+    if ((a->flags & ROOT_ONLY) && !r->host.root) return "needs files of other owners: root only";
+    if ((a->flags & OWN_IDS) && !own_ids)
+        return "plain mode: the program has the launcher's own id (reported as weaker)";
+    if ((a->flags & NEEDS_GROUP) && !r->groups)
+        return "no control group in this mode: the watchers stand in, which see less";
+    if ((a->flags & NEEDS_LANDLOCK) && !r->landlock)
+        return "the kernel has no Landlock, which alone stops it (docs/security.md)";
+    if ((a->flags & REACHES_ALL) && r->without && strstr(r->without, "pid-namespace"))
+        return "without a pid namespace it would reach the machine";
+    return NULL;
+}
+
+/* With a layer off, programs of their own that are another layer's matter only
+ * cost time. */
+static bool is_idle(const struct runner *r, const struct attempt *a) {
+    return r->only_through && (a->flags & ALONE) && !strstr(r->without, a->layer);
+}
+
+static bool is_in(const struct runner *r, const struct attempt *a) {
+    return strcmp(a->layer, "none") != 0 && wanted(r, a->name, a->layer) && !is_idle(r, a);
+}
+
+static void judge_answer(struct runner *r, const struct attempt *a, const struct launch *l,
+                         const char *answer) {
+    if (strcmp(answer, "untried") != 0) {
+        row(r, a->name, a->layer, a->expected, answer);
+        return;
+    }
+    _cleanup_free_ char *reason = reason_of(l->output, a->name);
+    row_skipped(r, a->name, a->layer, reason);
+}
+
+/* ---- small ones, many to a launch ---- */
+
+static bool same_policy(const char *a, const char *b) {
+    return strcmp(a ? a : "train", b ? b : "train") == 0;
+}
+
+static size_t gather(struct runner *r, const char *policy, unsigned flags,
+                     const struct attempt **out) {
+    const unsigned kind = ALONE | LOOPBACK | NEIGHBOUR;
+    size_t count = 0;
+    for (size_t t = 0; attempt_tables[t]; t++)
+        for (size_t i = 0; i < attempt_tables[t]->count; i++) {
+            const struct attempt *a = &attempt_tables[t]->attempts[i];
+            if ((a->flags & kind) != flags || !same_policy(a->policy, policy) || !is_in(r, a))
+                continue;
+            const char *why = why_not(r, a);
+            if (why) row_skipped(r, a->name, a->layer, why);
+            else if (count < GROUP_MAX) out[count++] = a;
+        }
+    return count;
+}
+
+static int run_group(struct runner *r, const char *policy, unsigned flags, bool beside,
+                     struct error *err) {
+    const struct attempt *attempts[GROUP_MAX];
+    const char *names[GROUP_MAX];
+    struct order o = {.policy = policy, .loopback = flags & LOOPBACK, .names = names};
+    struct launch l;
+    o.count = gather(r, policy, flags, attempts);
+    for (size_t i = 0; i < o.count; i++) names[i] = attempts[i]->name;
+    if (!o.count) return 0;
+    if (!beside && host_reset(&r->host, err) < 0) return -1;
+    if (launch_start(&l, &r->host, &o, err) < 0) return -1;
+    launch_wait(&l, patience(r));
+    int strays = host_end(l.id);
+    for (size_t i = 0; i < o.count; i++) {
+        _cleanup_free_ char *answer = answer_of(l.output, names[i]);
+        if (!answer) answer = l.outlasted ? strdup("no-answer") : end_of(&l);
+        judge_answer(r, attempts[i], &l, answer);
+    }
+    _cleanup_buf_ struct buf seen = {0};
+    if (strays) buf_printf(&seen, "left %d processes; ", strays);
+    host_look(&r->host, l.id, &seen);
+    host_remove_groups("/sys/fs/cgroup", l.id);
+    _cleanup_free_ char *name = str_printf("outside-%s%s%s", policy, flags & LOOPBACK ? "-lo" : "",
+                                           beside ? "-beside" : "");
+    _cleanup_free_ char *got = str_printf("changed: %s", buf_text(&seen));
+    row(r, name, "all", "unchanged", seen.len ? got : "unchanged");
+    launch_clear(&l);
+    return 0;
+}
+
+/* ---- one a launch ---- */
+
+static char *judge_alone(const struct attempt *a, const struct launch *l) {
+    char *answer = answer_of(l->output, a->name);
+    if (strcmp(a->expected, "clean") == 0) {
+        free(answer);
+        return l->has_result && l->result.ended == ENDED_EXIT ? artifacts_look(l) : end_of(l);
+    }
+    return answer ? answer : end_of(l);
+}
+
+/* The survivor beats before its launcher is killed, and must stop then. */
+static char *kill_launcher(struct runner *r, struct launch *l) {
+    for (int i = 0; i < 1000 && host_heart(&r->host) <= 0; i++) usleep(5000);
+    bool beat = host_heart(&r->host) > 0;
+    kill(l->pid, SIGKILL);
+    launch_wait(l, patience(r));
+    long before = -1;
+    for (int i = 0; i < 40 && before != host_heart(&r->host); i++) {
+        before = host_heart(&r->host);
+        usleep(50000);
+    }
+    if (!beat) return strdup("never started");
+    return strdup(before == host_heart(&r->host) ? "gone" : "through");
+}
+
+static void sweep(const struct runner *r) {
+    _cleanup_free_ char *program = path_join(r->host.bin, "paddock-sandbox");
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(STDOUT_FILENO);
+        execl(program, program, "sweep", (char *)NULL);
+        _exit(127);
+    }
+    if (pid > 0) waitpid(pid, NULL, 0);
+}
+
+static int run_alone(struct runner *r, const struct attempt *a, struct error *err) {
+    const char *names[1] = {a->name};
+    struct order o = {.policy = a->policy,
+                      .alone = true,
+                      .limits = a->limits,
+                      .collect = a->collect,
+                      .cpus = a->cpus,
+                      .names = names,
+                      .count = 1};
+    struct launch l;
+    if (host_reset(&r->host, err) < 0 || launch_start(&l, &r->host, &o, err) < 0) return -1;
+    _cleanup_free_ char *got = NULL;
+    if (a->flags & KILL_LAUNCHER) {
+        got = kill_launcher(r, &l);
+        sweep(r);
+    } else {
+        launch_wait(&l, patience(r));
+        got = judge_alone(a, &l);
+    }
+    _cleanup_buf_ struct buf seen = {0};
+    long heart = host_heart(&r->host);
+    if (heart > 0) usleep(60000);
+    if (host_heart(&r->host) != heart) buf_puts(&seen, "still beats; ");
+    host_look(&r->host, l.id, &seen);
+    host_end(l.id);
+    host_remove_groups("/sys/fs/cgroup", l.id);
+    _cleanup_free_ char *changed = str_printf("changed: %s", buf_text(&seen));
+    judge_answer(r, a, &l, seen.len ? changed : got);
+    launch_clear(&l);
+    return 0;
+}
+
+static int run_all_alone(struct runner *r, struct error *err) {
+    for (size_t t = 0; attempt_tables[t]; t++)
+        for (size_t i = 0; i < attempt_tables[t]->count; i++) {
+            const struct attempt *a = &attempt_tables[t]->attempts[i];
+            if (!(a->flags & ALONE) || !is_in(r, a)) continue;
+            const char *why = why_not(r, a);
+            if (why) row_skipped(r, a->name, a->layer, why);
+            else if (run_alone(r, a, err) < 0) return error_wrap(err, "%s", a->name);
+        }
+    return 0;
+}
+
+/* ---- beside a neighbour ---- */
+
+static int run_beside(struct runner *r, struct error *err) {
+    const char *names[1] = {"neighbour"};
+    struct order o = {.alone = true, .names = names, .count = 1};
+    struct launch l;
+    _cleanup_free_ char *sign = path_join(r->host.shared, "neighbour");
+    if (host_reset(&r->host, err) < 0 || launch_start(&l, &r->host, &o, err) < 0) return -1;
+    for (int i = 0; i < 1000 && access(sign, F_OK) < 0; i++) usleep(5000);
+    bool there = access(sign, F_OK) == 0;
+    int result = there ? run_group(r, "train", NEIGHBOUR, true, err) |
+                             run_group(r, "strict", NEIGHBOUR, true, err)
+                       : 0;
+    kill(l.pid, SIGTERM);
+    launch_wait(&l, patience(r));
+    _cleanup_free_ char *end = end_of(&l);
+    if (!there) row(r, "neighbour", "none", "ended:cancelled", end);
+    host_end(l.id);
+    host_remove_groups("/sys/fs/cgroup", l.id);
+    launch_clear(&l);
+    return result;
+}
+
+int corpus_run(struct runner *r, struct error *err) {
+    static const char *const policies[] = {"train", "strict", "build", "open"};
+    for (size_t i = 0; i < ARRAY_SIZE(policies); i++)
+        if (run_group(r, policies[i], 0, false, err) < 0) return -1;
+    if (run_group(r, "train", LOOPBACK, false, err) < 0 || run_beside(r, err) < 0) return -1;
+    return run_all_alone(r, err);
+}

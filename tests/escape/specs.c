@@ -1,0 +1,6 @@
+#include "tests/escape/escape.h"
+int specs_run(struct runner *r, struct error *err) {
+    (void)r;
+    (void)err;
+    return 0;
+}
