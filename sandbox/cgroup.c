@@ -102,7 +102,7 @@ static void control_set(struct cgroup *cg, enum cgroup_control c, bool on, const
     if (vasprintf(&detail, fmt, ap) < 0) detail = NULL;
     free(cg->controls[c].detail);
     cg->controls[c] =
-        (struct cgroup_state){.on = on, .group = on ? (int)cg->count - 1 : -1, .detail = detail};
+        (struct cgroup_state){.on = on, .group = on ? (int)cg->at : -1, .detail = detail};
 }
 
 void cgroup_control_on(struct cgroup *cg, enum cgroup_control c, const char *fmt, ...) {
@@ -218,6 +218,7 @@ struct cgroup_group *cgroup_group_make(struct cgroup *cg, const struct cgroup_hi
     if (g.path && g.in_hierarchy && strv_push(&cg->paths, g.path) == 0) {
         if (make_folders(cg, parent_path, &g) == 0) {
             cg->groups[cg->count] = g;
+            cg->at = cg->count;
             return &cg->groups[cg->count++];
         }
         size_t last = strv_len(cg->paths) - 1;
@@ -327,6 +328,17 @@ int cgroup_create(const char *id, const struct spec_limits *limits, const char *
     *out = NULL;
     if (!weaken("cgroup") && cgroup_map_load(&map, err) < 0) return -1;
     return cgroup_create_on(&map, getenv("PADDOCK_CGROUP"), id, limits, cpus, out, err);
+}
+
+int cgroup_limit(struct cgroup *cg, const struct spec_limits *limits, const char *cpus) {
+    if (cpus || limits->cpu_percent || limits->io_count || limits->cpus_exclusive) return -1;
+    struct cgroup_want want = {.limits = limits};
+    for (cg->at = 0; cg->at < cg->count; cg->at++) {
+        const struct cgroup_group *g = &cg->groups[cg->at];
+        if (g->unified) cgroup_v2_limit(cg, g, g->asked, &want);
+        else cgroup_v1_limit(cg, g, g->asked, &want);
+    }
+    return 0;
 }
 
 int cgroup_attach(struct cgroup *cg, pid_t pid, bool cloned_into, struct error *err) {

@@ -54,6 +54,10 @@ struct cgroup_usage { /* −1: not known */
 int cgroup_create(const char *id, const struct spec_limits *limits, const char *cpus,
                   struct cgroup **out, struct error *err);
 
+/* Sets the limits of groups that were made without any. -1 when these limits need
+ * other groups, and nothing was done. */
+int cgroup_limit(struct cgroup *cg, const struct spec_limits *limits, const char *cpus);
+
 /* Whether the kernel really has this control here, and what file says so or
  * why not (borrowed text, never NULL). */
 bool cgroup_enforces(const struct cgroup *cg, enum cgroup_control c, const char **detail);

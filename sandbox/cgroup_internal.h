@@ -75,6 +75,7 @@ struct cgroup_group {
     bool unified;
     bool lone_parent; /* "paddock" is to go when empty; see cgroup_group_make() */
     unsigned controllers;
+    unsigned asked;     /* of those, what the limits are set with; see cgroup_limit() */
     int parent, fd;     /* of ".../paddock" and ".../paddock/<id>", O_PATH */
     char *path;         /* absolute */
     char *in_hierarchy; /* as /proc/<pid>/cgroup shows it */
@@ -91,11 +92,12 @@ struct cgroup {
     char *id;
     struct cgroup_group groups[CGROUP_GROUPS];
     size_t count;
+    size_t at; /* the group whose controls are being set */
     struct cgroup_state controls[CGROUP_CONTROLS];
     char **paths;
     int oom_fd;
     bool oom_seen;
-    int64_t pids_refused;           /* before we forbade forks in order to kill; -1: not yet */
+    int64_t pids_refused; /* before we forbade forks in order to kill; -1: not yet */
 };
 
 /* cgroup_create() on a given map. */
@@ -119,7 +121,7 @@ const struct cgroup_group *cgroup_group_of(const struct cgroup *cg, enum cgroup_
 const struct cgroup_group *cgroup_unified_of(const struct cgroup *cg);
 
 void cgroup_control_on(struct cgroup *cg, enum cgroup_control c, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4))); /* in the last group made */
+    __attribute__((format(printf, 3, 4))); /* in the group at hand */
 void cgroup_control_off(struct cgroup *cg, enum cgroup_control c, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -149,6 +151,9 @@ int cgroup_io_device(const struct spec_io *io, char out[CGROUP_DEVICE_TEXT]);
 void cgroup_v2_limit(struct cgroup *cg, const struct cgroup_group *g, unsigned wanted,
                      const struct cgroup_want *want);
 
+/* Sets the limits in a group that was made with `needed`. */
+void cgroup_v1_limit(struct cgroup *cg, const struct cgroup_group *g, unsigned needed,
+                     const struct cgroup_want *want);
 int cgroup_v1_create(struct cgroup *cg, const struct cgroup_hierarchy *h, unsigned needed,
                      const struct cgroup_want *want, struct error *err);
 int cgroup_v2_create(struct cgroup *cg, const struct cgroup_hierarchy *h,

@@ -79,7 +79,7 @@ static void limit_memory(struct cgroup *cg, const struct cgroup_group *g, int64_
     /* No swap: memory and swap together may not be more than memory alone. The
      * file is absent where the kernel does not count swap. */
     bool counted = cgroup_write_int(g->fd, "memory.memsw.limit_in_bytes", bytes) == 0;
-    bool avoided = cgroup_write(g->fd, "memory.swappiness", "0") == 0;
+    bool avoided = !counted && cgroup_write(g->fd, "memory.swappiness", "0") == 0;
     cgroup_control_on(cg, CGROUP_MEMORY, "memory.limit_in_bytes (v1)%s",
                       counted   ? ""
                       : avoided ? ", swap avoided but not limited"
@@ -154,6 +154,19 @@ static void limit_io(struct cgroup *cg, const struct cgroup_group *g,
     cgroup_control_on(cg, CGROUP_IO_RATE, "blkio.throttle (v1), not of buffered writes");
 }
 
+void cgroup_v1_limit(struct cgroup *cg, const struct cgroup_group *g, unsigned needed,
+                     const struct cgroup_want *want) {
+    if (needed & CTL_BIT(CTL_CPUACCT)) cgroup_control_on(cg, CGROUP_CPU, "cpuacct.usage (v1)");
+    if (needed & CTL_BIT(CTL_CPUSET)) limit_cpuset(cg, g, want->cpus);
+    if (needed & CTL_BIT(CTL_MEMORY)) limit_memory(cg, g, want->limits->memory_bytes);
+    if (needed & CTL_BIT(CTL_PIDS)) limit_pids(cg, g, want->limits->pids);
+    if (needed & CTL_BIT(CTL_IO)) cgroup_control_on(cg, CGROUP_IO, "blkio.throttle (v1)");
+    if (needed & CTL_BIT(CTL_IO) && want->limits->io_count) limit_io(cg, g, want->limits);
+    if (needed & CTL_BIT(CTL_CPU)) limit_cpu(cg, g, want->limits->cpu_percent);
+    if (needed & CTL_BIT(CTL_FREEZER)) cgroup_control_on(cg, CGROUP_FREEZE, "freezer.state (v1)");
+    if (needed & CTL_BIT(CTL_DEVICES)) limit_devices(cg, g);
+}
+
 static struct cgroup_group *make(struct cgroup *cg, const struct cgroup_hierarchy *h,
                                  unsigned needed, const char *delegated) {
     _cleanup_cgroup_bases_ struct cgroup_bases bases = {0};
@@ -182,14 +195,7 @@ int cgroup_v1_create(struct cgroup *cg, const struct cgroup_hierarchy *h, unsign
         all_off(cg, needed, h, "", saved);
         return 0;
     }
-    if (needed & CTL_BIT(CTL_CPUACCT)) cgroup_control_on(cg, CGROUP_CPU, "cpuacct.usage (v1)");
-    if (needed & CTL_BIT(CTL_CPUSET)) limit_cpuset(cg, g, want->cpus);
-    if (needed & CTL_BIT(CTL_MEMORY)) limit_memory(cg, g, want->limits->memory_bytes);
-    if (needed & CTL_BIT(CTL_PIDS)) limit_pids(cg, g, want->limits->pids);
-    if (needed & CTL_BIT(CTL_IO)) cgroup_control_on(cg, CGROUP_IO, "blkio.throttle (v1)");
-    if (needed & CTL_BIT(CTL_IO) && want->limits->io_count) limit_io(cg, g, want->limits);
-    if (needed & CTL_BIT(CTL_CPU)) limit_cpu(cg, g, want->limits->cpu_percent);
-    if (needed & CTL_BIT(CTL_FREEZER)) cgroup_control_on(cg, CGROUP_FREEZE, "freezer.state (v1)");
-    if (needed & CTL_BIT(CTL_DEVICES)) limit_devices(cg, g);
+    cg->groups[cg->at].asked = needed;
+    cgroup_v1_limit(cg, g, needed, want);
     return 0;
 }

@@ -156,6 +156,7 @@ int cgroup_v2_create(struct cgroup *cg, const struct cgroup_hierarchy *h,
         return error_set(err, ERROR_EXISTS, "a group of that name is in use: %s", h->mount);
     say_why(cg, why);
     if (!g) return 0;
+    cg->groups[cg->at].asked = wanted;
     cgroup_v2_limit(cg, g, wanted, want);
     return 0;
 }

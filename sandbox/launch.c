@@ -109,10 +109,23 @@ static int take_host_for_run(struct launch *l, struct error *err) {
     return 0;
 }
 
+/* Those made ahead, or new ones where they will not do. */
+static int make_groups(struct launch *l, struct error *err) {
+    struct run *r = &l->run;
+    const struct spec *spec = r->spec;
+    if (r->cg && cgroup_limit(r->cg, &spec->limits, spec->cpus) == 0) return 0;
+    if (r->cg && cgroup_destroy(r->cg, CGROUP_PATIENCE_MS, err) < 0) {
+        r->cg = NULL;
+        return -1;
+    }
+    r->cg = NULL;
+    return cgroup_create(spec->id, &spec->limits, spec->cpus, &r->cg, err);
+}
+
 static int take_groups(struct launch *l, struct error *err) {
     struct run *r = &l->run;
     struct fence *f = &l->fence;
-    if (cgroup_create(r->spec->id, &r->spec->limits, r->spec->cpus, &r->cg, err) < 0) return -1;
+    if (make_groups(l, err) < 0) return -1;
     char *const *paths = cgroup_paths(r->cg);
     f->cgroup_own = paths && paths[0];
     f->group = cgroup_clone_fd(r->cg);
@@ -361,7 +374,11 @@ struct launch *launch_open(struct fence_page *page, struct error *err) {
 }
 
 int launch_ahead(struct launch *l, const char *name, struct error *err) {
-    return take_host(l, name, err) < 0 ? -1 : take_userns(l, err);
+    static const struct spec_limits none;
+    if (take_host(l, name, err) < 0 || cgroup_create(name, &none, NULL, &l->run.cg, err) < 0 ||
+        live_record_cgroups(l->live, cgroup_paths(l->run.cg), err) < 0)
+        return -1;
+    return take_userns(l, err);
 }
 
 int launch_signals(const struct launch *l) {
