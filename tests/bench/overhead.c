@@ -55,7 +55,7 @@ static const char torch_script[] =
     "                            torch.nn.Linear(512, 10))\n"
     "opt = torch.optim.Adam(model.parameters())\n"
     "x, y = torch.randn(4096, 128), torch.randint(0, 10, (4096,))\n"
-    "for step in range(400):\n"
+    "for step in range(60):\n"
     "    i = torch.randint(0, 4096, (256,))\n"
     "    loss = torch.nn.functional.cross_entropy(model(x[i]), y[i])\n"
     "    opt.zero_grad(); loss.backward(); opt.step()\n"
