@@ -55,7 +55,7 @@ static const char torch_script[] =
     "                            torch.nn.Linear(512, 10))\n"
     "opt = torch.optim.Adam(model.parameters())\n"
     "x, y = torch.randn(4096, 128), torch.randint(0, 10, (4096,))\n"
-    "for step in range(400):\n"
+    "for step in range(60):\n"
     "    i = torch.randint(0, 4096, (256,))\n"
     "    loss = torch.nn.functional.cross_entropy(model(x[i]), y[i])\n"
     "    opt.zero_grad(); loss.backward(); opt.step()\n"
@@ -159,9 +159,10 @@ static void set_program(struct bench_tool *tools, const struct workload *w, cons
     bench_set_args(&tools[0], (const char *[]){"/bin/sh", "-c", bare, NULL});
     bench_set_args(&tools[1], (const char *[]){launcher, "run", spec, "--dir", b->run_dir, NULL});
     bench_bwrap(&tools[2], b,
-                (const char *[]){"--bind", dir, "/work", "--chdir", "/work", "--ro-bind", data,
-                                 "/data", "--setenv", "PADDOCK_DATA", "/data", "--setenv",
-                                 "PADDOCK_OUT", "/work/out", NULL},
+                (const char *[]){"--ro-bind", "/etc/alternatives", "/etc/alternatives", "--bind",
+                                 dir, "/work", "--chdir", "/work", "--ro-bind", data, "/data",
+                                 "--setenv", "PADDOCK_DATA", "/data", "--setenv", "PADDOCK_OUT",
+                                 "/work/out", NULL},
                 (const char *[]){"/bin/sh", "-c", w->command, NULL});
 }
 

@@ -158,8 +158,8 @@ paddock() { echo bash "$dir/paddock" "$dir" "$policy_dir/$1.json" "$bin/paddock-
             bundle "$dir/$engine" && column "$engine" bash "$dir/oci" "$engine" "$dir/$engine"
         done
     fi
-    # Its own mounts below /run/firejail stay in the namespace that isolated() makes.
-    column "firejail" firejail --quiet --noprofile --private --private-tmp --net=none \
+    # What it leaves below /run/firejail, mounts among it, ends with its namespace.
+    column "firejail" bash -c 'mount -t tmpfs none /run && exec "$@"' sh firejail --quiet --noprofile --private --private-tmp --net=none \
         --caps.drop=all --seccomp --nonewprivs "--whitelist=$dir" "$probes"
     column "systemd-nspawn" systemd-nspawn -q --register=no --keep-unit --as-pid2 --volatile=no \
         --private-network --private-users=100000:65536 --read-only --tmpfs=/tmp --bind-ro=/usr \
