@@ -136,16 +136,24 @@ static void mark(struct fence *f, enum step step) {
     step_mark(&f->page->steps, STEP_PAYLOAD, step);
 }
 
-static int dress(struct fence *f, int *listener, struct error *err) {
+/* What every run's payload puts on. */
+static int dress_early(struct fence *f, struct error *err) {
     mark(f, STEP_BEGIN);
     umask(022);
     if (enter_groups(f, err) < 0 || elsewhere_return(&f->elsewhere, err) < 0 ||
         reset_signals(err) < 0)
         return -1;
     if (setsid() < 0) return error_sys(err, errno, "setsid");
-    if (arrange_descriptors(f, err) < 0 || limits_apply(f, err) < 0 || drop_privilege(f, err) < 0)
-        return -1;
+    if (drop_privilege(f, err) < 0) return -1;
     mark(f, STEP_DRESSED);
+    return 0;
+}
+
+static int dress(struct fence *f, int *listener, struct error *err) {
+    if (told_receive_stdio(f, err) < 0 || arrange_descriptors(f, err) < 0 ||
+        limits_apply(f, err) < 0)
+        return -1;
+    mark(f, STEP_TOLD);
     if (await_root(BUILT_ROOT, err) < 0 || enter_folder(f->spec->cwd, err) < 0) return -1;
     mark(f, STEP_ROOTED);
     if (end_waiting(f) < 0 || landlock_apply(f, err) < 0) return -1;
@@ -195,7 +203,7 @@ static void answer(int fd, char message, int error) {
 _Noreturn void child_main(struct fence *f) {
     _cleanup_error_ struct error err = {0};
     int listener = -1; /* exec closes it, and before it only our own code runs */
-    if (dress(f, &listener, &err) < 0) {
+    if (dress_early(f, &err) < 0 || dress(f, &listener, &err) < 0) {
         fence_fail(f, &err);
         answer(f->release[1], RELEASE_FAILED, 0);
         _exit(1);

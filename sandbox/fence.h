@@ -62,8 +62,11 @@ struct order {
     struct policy policy;
     struct policy_filter filter;
     struct mount_plan plan;
-    struct identity identity;
     bool stdio_ours[3];
+    bool other_root; /* the image is not the host's: what was built ahead is of no use */
+    /* Known earlier; see told.c. */
+    struct mount_plan base;
+    struct identity identity;
     bool cgroup_own, own_proc, limit_nproc;
 };
 
@@ -82,6 +85,7 @@ struct fence_page { /* shared memory; trusted only until the program is released
 
 /* One byte each on the control socket (launcher ↔ init, SOCK_SEQPACKET)… */
 enum control_message {
+    CONTROL_HOST = 'h',      /* launcher: ids, maps and groups stand; see told.c */
     CONTROL_TOLD = 'm',      /* launcher: id maps, groups and order stand; see told.c */
     CONTROL_TERMINATE = 't', /* launcher: SIGTERM to the program */
     CONTROL_KILL = 'k',      /* launcher: SIGKILL to the program */
@@ -94,6 +98,7 @@ enum control_message {
 enum release_message {
     RELEASE_READY = 'r',   /* payload: all layers are on */
     RELEASE_FAILED = 'f',  /* payload: see the page */
+    RELEASE_ORDER = 'o',   /* launcher: the order stands; with what becomes 0, 1 and 2 */
     RELEASE_GO = 'g',      /* launcher: become the program */
     RELEASE_NO_EXEC = 'x', /* payload: execve failed, with this errno */
 };
@@ -125,7 +130,7 @@ struct fence {
     const struct policy *policy;
     struct policy_filter *filter;
     struct identity identity;
-    struct mount_plan plan;
+    struct mount_plan base, plan;
     struct cgroup_door door;
     struct fence_page *page;
     struct elsewhere elsewhere;
@@ -153,12 +158,19 @@ void fence_fail(struct fence *f, const struct error *err);
 /* Takes it out again: an error whose text is what init or payload said. */
 int fence_failure(const struct fence *f, struct error *err);
 
-/* Copies what init needs of the fence into the page; it takes it over from there. */
+/* What init needs of the fence, copied into the page by the launcher and taken
+ * over from there: first what is of the host, then all else. */
+int order_write_host(struct fence *f, struct error *err);
+void order_take_host(struct fence *f);
 int order_write(struct fence *f, struct error *err);
 void order_take(struct fence *f);
-/* Tells init, once, what was not known when it was cloned; and its side of that. */
+/* The same with the descriptors that belong to it, and init's side of that. The
+ * payload gets what is to become 0, 1 and 2 from the launcher itself. */
+int told_send_host(struct fence *f, struct error *err);
+int told_receive_host(struct fence *f, struct error *err);
 int told_send(struct fence *f, struct error *err);
 int told_receive(struct fence *f, struct error *err);
+int told_receive_stdio(struct fence *f, struct error *err);
 
 /* Pid 1 of the sandbox; never returns. Runs in the cloned child. */
 _Noreturn void init_main(struct fence *f);

@@ -168,14 +168,46 @@ static pid_t fork_payload(struct fence *f) {
 
 /* Init itself, from the launcher's ids to those of the sandbox. */
 static int become(struct fence *f, struct error *err) {
-    bool user_mode = f->identity.privilege != PRIVILEGE_ROOT;
-    if (user_mode && mounts_open_sources(&f->plan, err) < 0) return -1;
     if (identity_become_init(&f->identity, err) < 0) return -1;
     /* Cleared by the change of ids (PR_SET_PDEATHSIG(2const)). */
     if (prctl(PR_SET_PDEATHSIG, weaken("kill") ? 0 : SIGKILL, 0, 0, 0) < 0 ||
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return error_sys(err, errno, "prctl");
-    if (user_mode && own_stdio(f, err) < 0) return -1;
+    return 0;
+}
+
+/* As root, whose launcher opens all sources, init becomes who it is and begins
+ * with the root at once. A user's init opens the sources itself, with all that
+ * user's groups, and so waits for the order. */
+static int begin_root(struct fence *f, int *root, struct error *err) {
+    if (f->identity.privilege != PRIVILEGE_ROOT) return 0;
+    return become(f, err) < 0 ? -1 : mounts_begin(&f->base, root, err);
+}
+
+static int user_begins_root(struct fence *f, int *root, struct error *err) {
+    static struct mount_plan nothing;
+    struct mount_plan *base = f->page->order.other_root ? &nothing : &f->base;
+    if (mounts_open_sources(base, err) < 0 || mounts_open_sources(&f->plan, err) < 0 ||
+        become(f, err) < 0 || own_stdio(f, err) < 0)
+        return -1;
+    return mounts_begin(base, root, err);
+}
+
+/* An image of its own has nothing of what was built ahead, which stays below the
+ * old root and goes with it. */
+static int root_begins_anew(int *root, struct error *err) {
+    static struct mount_plan nothing;
+    close(*root);
+    *root = -1;
+    return mounts_begin(&nothing, root, err);
+}
+
+static int obey_order(struct fence *f, int *root, struct error *err) {
+    if (f->identity.privilege != PRIVILEGE_ROOT) {
+        if (user_begins_root(f, root, err) < 0) return -1;
+    } else if (f->page->order.other_root && root_begins_anew(root, err) < 0) {
+        return -1;
+    }
     if (!weaken("uts-namespace") && sethostname(f->spec->hostname, strlen(f->spec->hostname)) < 0)
         return error_sys(err, errno, "hostname");
     return enter_network(f, err);
@@ -188,11 +220,10 @@ static int tell_payload(struct fence *f, char message, struct error *err) {
     return 0;
 }
 
-/* The root, while the payload, forked before, puts on what needs no root. */
-static int build_root(struct fence *f, struct error *err) {
+/* The rest of the root, while the payload puts on what needs none. */
+static int build_root(struct fence *f, int root, struct error *err) {
     int handles[FENCE_HANDLES];
-    _cleanup_close_ int root = -1;
-    if (mounts_build(&f->plan, handles, FENCE_HANDLES, f->own_proc ? HANDLE_PROC : -1, &root, err) <
+    if (mounts_build(&f->plan, handles, FENCE_HANDLES, f->own_proc ? HANDLE_PROC : -1, root, err) <
             0 ||
         tell_payload(f, BUILT_ROOT, err) < 0)
         return -1;
@@ -289,14 +320,19 @@ _Noreturn void init_main(struct fence *f) {
         give_up(f, &err);
     }
     if (elsewhere_return(&f->elsewhere, &err) < 0 || take_signals(&waiting, &err) < 0 ||
-        prepare(f, &err) < 0 || told_receive(f, &err) < 0)
+        prepare(f, &err) < 0 || told_receive_host(f, &err) < 0)
         give_up(f, &err);
-    mark(f, STEP_TOLD);
+    mark(f, STEP_ENTERED);
     pid_t payload = fork_payload(f);
     if (payload < 0) error_sys(&err, errno, "fork the payload");
     else close(f->built[0]);
     mark(f, STEP_FORKED);
-    if (payload < 0 || become(f, &err) < 0 || build_root(f, &err) < 0 || shrink(f, &err) < 0)
+    int root = -1;
+    if (payload < 0 || begin_root(f, &root, &err) < 0) give_up(f, &err);
+    mark(f, STEP_BUILT);
+    if (told_receive(f, &err) < 0) give_up(f, &err);
+    mark(f, STEP_TOLD);
+    if (obey_order(f, &root, &err) < 0 || build_root(f, root, &err) < 0 || shrink(f, &err) < 0)
         give_up(f, &err);
     mark(f, STEP_SHRUNK);
     say(f, CONTROL_READY);

@@ -100,42 +100,49 @@ static int take_host(struct launch *l, const char *name, struct error *err) {
     return 0;
 }
 
-/* The same for a run that is known now. */
-static int take_host_for_run(struct launch *l, struct error *err) {
-    const char *id = l->run.spec->id;
-    if ((l->live ? live_rename(l->live, id, err) : take_host(l, id, err)) < 0) return -1;
-    l->run.result->privilege = strdup(privilege_name(l->fence.identity.privilege));
-    mark(l, STEP_REGISTERED);
-    return 0;
+static void note_groups(struct launch *l) {
+    const struct cgroup *cg = l->run.cg;
+    struct fence *f = &l->fence;
+    bool groups = cgroup_enforces(cg, CGROUP_MEMORY, NULL) && cgroup_enforces(cg, CGROUP_CPU, NULL);
+    f->limit_nproc = !cgroup_enforces(cg, CGROUP_PIDS, NULL);
+    f->own_proc = f->limit_nproc || !groups;
 }
 
-/* Those made ahead, or new ones where they will not do. */
-static int make_groups(struct launch *l, struct error *err) {
-    struct run *r = &l->run;
-    const struct spec *spec = r->spec;
-    if (r->cg && cgroup_limit(r->cg, &spec->limits, spec->cpus) == 0) return 0;
-    if (r->cg && cgroup_destroy(r->cg, CGROUP_PATIENCE_MS, err) < 0) {
-        r->cg = NULL;
-        return -1;
-    }
-    r->cg = NULL;
-    return cgroup_create(spec->id, &spec->limits, spec->cpus, &r->cg, err);
-}
-
-static int take_groups(struct launch *l, struct error *err) {
+static int take_groups(struct launch *l, const char *name, const struct spec_limits *limits,
+                       const char *cpus, struct error *err) {
     struct run *r = &l->run;
     struct fence *f = &l->fence;
-    if (make_groups(l, err) < 0) return -1;
+    if (cgroup_create(name, limits, cpus, &r->cg, err) < 0) return -1;
     char *const *paths = cgroup_paths(r->cg);
     f->cgroup_own = paths && paths[0];
     f->group = cgroup_clone_fd(r->cg);
-    bool groups =
-        cgroup_enforces(r->cg, CGROUP_MEMORY, NULL) && cgroup_enforces(r->cg, CGROUP_CPU, NULL);
-    f->limit_nproc = !cgroup_enforces(r->cg, CGROUP_PIDS, NULL);
-    f->own_proc = f->limit_nproc || !groups;
+    note_groups(l);
     if (f->cgroup_own && cgroup_enter_open(r->cg, f->group >= 0, &f->door, err) < 0) return -1;
     mark(l, STEP_GROUPS);
     return live_record_cgroups(l->live, paths, err);
+}
+
+static int open_userns(struct run *r, struct error *err) {
+    char path[48];
+    snprintf(path, sizeof path, "/proc/%d/ns/user", (int)r->init);
+    r->userns = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    return r->userns < 0 ? error_sys(err, errno, "%s", path) : 0;
+}
+
+static int take_userns(struct launch *l, struct error *err) {
+    if (open_userns(&l->run, err) < 0) return -1;
+    if (identity_map(&l->fence.identity, l->run.init, err) < 0) return -1;
+    mark(l, STEP_MAPPED);
+    return 0;
+}
+
+/* What init is told first. `host`: with what every root of the host image has. */
+static int tell_of_host(struct launch *l, bool host, struct error *err) {
+    struct fence *f = &l->fence;
+    if (host && plan_base(&f->base, err) < 0) return -1;
+    if (f->identity.privilege == PRIVILEGE_ROOT && mounts_open_sources(&f->base, err) < 0)
+        return -1;
+    return take_userns(l, err) < 0 ? -1 : told_send_host(f, err);
 }
 
 /* A folder handed in would be a way out of the root: openat(2) from it. */
@@ -168,11 +175,28 @@ static int prepare_stdio(struct launch *l, struct error *err) {
     return 0;
 }
 
-/* All that init is told, made while it makes its network namespace. */
+/* The host's part for a run that is known: made ahead, or now. */
+static int prepare_host(struct launch *l, struct error *err) {
+    const struct spec *spec = l->run.spec;
+    struct result *r = l->run.result;
+    if (l->live) {
+        if (live_rename(l->live, spec->id, err) < 0) return -1;
+        if (cgroup_limit(l->run.cg, &spec->limits, spec->cpus) < 0)
+            return error_set(err, ERROR_INTERNAL, "these limits need other groups");
+        note_groups(l);
+    } else if (take_host(l, spec->id, err) < 0 ||
+               take_groups(l, spec->id, &spec->limits, spec->cpus, err) < 0 ||
+               tell_of_host(l, strcmp(spec->image, "host") == 0, err) < 0) {
+        return -1;
+    }
+    r->privilege = strdup(privilege_name(l->fence.identity.privilege));
+    mark(l, STEP_REGISTERED);
+    return 0;
+}
+
 static int prepare_order(struct launch *l, struct error *err) {
     struct fence *f = &l->fence;
-    if (take_host_for_run(l, err) < 0 || take_groups(l, err) < 0 ||
-        plan_make(l->run.spec, &l->policy, &f->plan, err) < 0 || prepare_stdio(l, err) < 0)
+    if (plan_make(l->run.spec, &l->policy, &f->plan, err) < 0 || prepare_stdio(l, err) < 0)
         return -1;
     if (f->identity.privilege == PRIVILEGE_ROOT && mounts_open_sources(&f->plan, err) < 0)
         return -1;
@@ -209,18 +233,6 @@ static int explain_clone(int errnum, struct error *err) {
     return -1;
 }
 
-static int open_userns(struct run *r, struct error *err) {
-    char path[48];
-    snprintf(path, sizeof path, "/proc/%d/ns/user", (int)r->init);
-    r->userns = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-    return r->userns < 0 ? error_sys(err, errno, "%s", path) : 0;
-}
-
-static int take_userns(struct launch *l, struct error *err) {
-    if (open_userns(&l->run, err) < 0) return -1;
-    return identity_map(&l->fence.identity, l->run.init, err);
-}
-
 static int clone_init(struct launch *l, struct error *err) {
     struct run *r = &l->run;
     struct fence *f = &l->fence;
@@ -248,11 +260,8 @@ static int clone_init(struct launch *l, struct error *err) {
 }
 
 static int tell_init(struct launch *l, struct error *err) {
-    struct run *r = &l->run;
     struct fence *f = &l->fence;
-    if (prepare_order(l, err) < 0 || (r->userns < 0 && take_userns(l, err) < 0)) return -1;
-    mark(l, STEP_MAPPED);
-    if (told_send(f, err) < 0) return -1;
+    if (prepare_host(l, err) < 0 || prepare_order(l, err) < 0 || told_send(f, err) < 0) return -1;
     /* The program's ends are init's now: ours would keep the streams open. */
     close_fd(&l->program_ends[0]);
     close_fd(&l->program_ends[1]);
@@ -339,6 +348,7 @@ static void give_back(struct launch *l) {
         close_fd(&l->program_ends[i]);
     }
     close_fd(&l->null_fd);
+    plan_clear(&l->fence.base);
     plan_clear(&l->fence.plan);
     policy_filter_clear(&l->filter);
     policy_clear(&l->policy);
@@ -375,10 +385,14 @@ struct launch *launch_open(struct fence_page *page, struct error *err) {
 
 int launch_ahead(struct launch *l, const char *name, struct error *err) {
     static const struct spec_limits none;
-    if (take_host(l, name, err) < 0 || cgroup_create(name, &none, NULL, &l->run.cg, err) < 0 ||
-        live_record_cgroups(l->live, cgroup_paths(l->run.cg), err) < 0)
-        return -1;
-    return take_userns(l, err);
+    return take_host(l, name, err) < 0 || take_groups(l, name, &none, NULL, err) < 0
+               ? -1
+               : tell_of_host(l, true, err);
+}
+
+bool launch_fits(const struct spec *spec) {
+    const struct spec_limits *limits = &spec->limits;
+    return !spec->cpus && !limits->cpu_percent && !limits->io_count && !limits->cpus_exclusive;
 }
 
 int launch_signals(const struct launch *l) {

@@ -17,6 +17,9 @@ struct launch *launch_open(struct fence_page *page, struct error *err);
 /* Takes from the host what no spec changes: a registry entry, for now of this
  * name, ids and their map. For a launcher that waits for its spec (serve.h). */
 int launch_ahead(struct launch *l, const char *name, struct error *err);
+/* Whether a launcher that prepared ahead will do for such a run: its groups were
+ * made for limits of the common kinds. */
+bool launch_fits(const struct spec *spec);
 /* Becomes readable when told to stop. Borrowed. */
 int launch_signals(const struct launch *l);
 /* Ends one that will not be used. */

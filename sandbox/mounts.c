@@ -376,13 +376,17 @@ int mounts_leave_old(int root, struct error *err) {
     return 0;
 }
 
-int mounts_build(struct mount_plan *plan, int *handles, size_t handle_count, int own_proc,
-                 int *new_root, struct error *err) {
-    for (size_t i = 0; i < handle_count; i++) handles[i] = -1;
+int mounts_begin(struct mount_plan *base, int *root, struct error *err) {
+    int none[1];
     umask(0); /* the plan's modes are meant */
-    _cleanup_close_ int root = make_root(err);
-    if (root < 0) return -1;
-    if (run_steps(root, plan, handles, own_proc, err) < 0 || enter_root(root, err) < 0) return -1;
-    *new_root = steal_fd(&root);
+    _cleanup_close_ int made = make_root(err);
+    if (made < 0 || run_steps(made, base, none, -1, err) < 0) return -1;
+    *root = steal_fd(&made);
     return 0;
+}
+
+int mounts_build(struct mount_plan *plan, int *handles, size_t handle_count, int own_proc, int root,
+                 struct error *err) {
+    for (size_t i = 0; i < handle_count; i++) handles[i] = -1;
+    return run_steps(root, plan, handles, own_proc, err) < 0 ? -1 : enter_root(root, err);
 }

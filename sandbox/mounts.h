@@ -58,7 +58,10 @@ struct mount_plan {
     bool failed; /* out of memory */
 };
 
-/* Writes the plan. */
+/* What every root of the host image begins with, whatever the run: built while the
+ * rest is not known yet. Other images have nothing in common. */
+int plan_base(struct mount_plan *out, struct error *err);
+/* Writes the plan; for the host image without its base. */
 int plan_make(const struct spec *spec, const struct policy *policy, struct mount_plan *out,
               struct error *err);
 void plan_clear(struct mount_plan *plan);
@@ -67,10 +70,12 @@ void plan_clear(struct mount_plan *plan);
  * by the launcher when it is root (init can no longer reach folders of mode
  * 0700 of users that have no id inside), else by init. */
 int mounts_open_sources(struct mount_plan *plan, struct error *err);
-/* Builds the root and enters it. `handles` get descriptors of the steps that
+/* Makes the root with what `base` has; it may be empty. */
+int mounts_begin(struct mount_plan *base, int *root, struct error *err);
+/* Goes on with the root, and enters it. `handles` get descriptors of the steps that
  * name one, -1 else. `own_proc` ≥ 0 names the handle of an unhidden procfs. */
-int mounts_build(struct mount_plan *plan, int *handles, size_t handle_count, int own_proc,
-                 int *new_root, struct error *err);
+int mounts_build(struct mount_plan *plan, int *handles, size_t handle_count, int own_proc, int root,
+                 struct error *err);
 /* Detaches the old root, which until then lies on top of the new one: a path
  * from "/" down does not lead there, ".." in "/" does. */
 int mounts_leave_old(int root, struct error *err);

@@ -63,8 +63,8 @@ static bool copy_policy(struct fence_page *page, const struct policy *from,
     return copy_text(page, from->name, &to->name);
 }
 
-static bool copy_plan(struct fence_page *page, const struct mount_plan *from) {
-    struct mount_plan *to = &page->order.plan;
+static bool copy_plan(struct fence_page *page, const struct mount_plan *from,
+                      struct mount_plan *to) {
     void *steps = NULL;
     if (!copy_bytes(page, from->steps, from->count * sizeof *from->steps, &steps)) return false;
     *to = (struct mount_plan){.steps = steps, .count = from->count};
@@ -77,20 +77,40 @@ static bool copy_plan(struct fence_page *page, const struct mount_plan *from) {
     return true;
 }
 
-int order_write(struct fence *f, struct error *err) {
-    struct order *o = &f->page->order;
-    o->identity = f->identity;
-    memcpy(o->stdio_ours, f->stdio_ours, sizeof o->stdio_ours);
-    o->cgroup_own = f->cgroup_own;
-    o->own_proc = f->own_proc;
-    o->limit_nproc = f->limit_nproc;
-    if (copy_spec(f->page, f->spec) && copy_policy(f->page, f->policy, f->filter) &&
-        copy_plan(f->page, &f->plan))
-        return 0;
+static int too_large(struct error *err) {
     return error_set(err, ERROR_LIMIT,
                      "the spec is too large: more than %d MiB of arguments, "
                      "environment and mounts",
                      ORDER_BYTES >> 20);
+}
+
+int order_write_host(struct fence *f, struct error *err) {
+    struct order *o = &f->page->order;
+    o->identity = f->identity;
+    o->cgroup_own = f->cgroup_own;
+    o->own_proc = f->own_proc;
+    o->limit_nproc = f->limit_nproc;
+    return copy_plan(f->page, &f->base, &o->base) ? 0 : too_large(err);
+}
+
+void order_take_host(struct fence *f) {
+    const struct order *o = &f->page->order;
+    f->identity = o->identity;
+    f->cgroup_own = o->cgroup_own;
+    f->base = o->base;
+}
+
+int order_write(struct fence *f, struct error *err) {
+    struct order *o = &f->page->order;
+    memcpy(o->stdio_ours, f->stdio_ours, sizeof o->stdio_ours);
+    /* Groups that were made ahead may have been made anew. */
+    o->own_proc = f->own_proc;
+    o->limit_nproc = f->limit_nproc;
+    o->other_root = strcmp(f->spec->image, "host") != 0;
+    return copy_spec(f->page, f->spec) && copy_policy(f->page, f->policy, f->filter) &&
+                   copy_plan(f->page, &f->plan, &o->plan)
+               ? 0
+               : too_large(err);
 }
 
 void order_take(struct fence *f) {
@@ -99,9 +119,7 @@ void order_take(struct fence *f) {
     f->policy = &o->policy;
     f->filter = &o->filter;
     f->plan = o->plan;
-    f->identity = o->identity;
     memcpy(f->stdio_ours, o->stdio_ours, sizeof f->stdio_ours);
-    f->cgroup_own = o->cgroup_own;
     f->own_proc = o->own_proc;
     f->limit_nproc = o->limit_nproc;
 }

@@ -201,6 +201,12 @@ static int run_request(struct launch *l, struct fence_page *page, int spec_fd, i
         launch_drop(l);
         return -1;
     }
+    if (!launch_fits(&spec)) {
+        launch_drop(l);
+        page = fence_page_new(err);
+        l = page ? launch_open(page, err) : NULL;
+        if (!l) return -1;
+    }
     step_mark(&page->steps, STEP_LAUNCHER, STEP_SPEC);
     return launch_run(l, &spec, dir_fd, false, caller, &result, err);
 }
