@@ -91,6 +91,8 @@ int cgroup_oom_fd(const struct cgroup *cg);
 /* Empties that descriptor and says whether memory ran out at any time so far. */
 bool cgroup_oom_seen(struct cgroup *cg);
 
+/* Only what is looked at while the program runs: cpu time and refused forks. */
+void cgroup_glance(struct cgroup *cg, struct cgroup_usage *out);
 void cgroup_sample(struct cgroup *cg, struct cgroup_usage *out);
 /* How many processes are in it: 0 only when all groups are empty; -1 unknown. */
 int64_t cgroup_population(struct cgroup *cg);

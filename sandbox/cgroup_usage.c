@@ -68,6 +68,14 @@ static int64_t pressure(const struct cgroup_group *g, const char *file) {
     return total ? strtoll(total + 6, NULL, 10) * NS_PER_US : -1;
 }
 
+void cgroup_glance(struct cgroup *cg, struct cgroup_usage *out) {
+    memset(out, 0xff, sizeof *out); /* −1 everywhere */
+    const struct cgroup_group *g = cgroup_group_of(cg, CGROUP_CPU);
+    if (g) sample_cpu(g, out);
+    g = cgroup_group_of(cg, CGROUP_PIDS);
+    if (g) out->pids_refused = cg->pids_refused >= 0 ? cg->pids_refused : pids_refused(g);
+}
+
 void cgroup_sample(struct cgroup *cg, struct cgroup_usage *out) {
     memset(out, 0xff, sizeof *out); /* −1 everywhere */
     const struct cgroup_group *g = cgroup_group_of(cg, CGROUP_CPU);

@@ -163,7 +163,8 @@ static void plan_proc(struct mount_plan *p, const struct policy *policy) {
         "/proc/kmsg",          "/proc/timer_list", "/proc/sched_debug", "/proc/sysrq-trigger",
         "/proc/latency_stats", "/proc/kpagecount", "/proc/kpageflags",  "/proc/kpagecgroup",
         "/proc/vmallocinfo",   "/proc/config.gz",  "/proc/timer_stats", "/proc/modules",
-        "/proc/pagetypeinfo",  "/proc/slabinfo",   "/proc/cmdline",     "/proc/interrupts"};
+        "/proc/pagetypeinfo",  "/proc/slabinfo",   "/proc/cmdline",     "/proc/interrupts",
+        "/proc/partitions",    "/proc/diskstats"};
     static const char *const fixed[] = {"/proc/sys", "/proc/bus", "/proc/fs", "/proc/irq"};
     static const char *const hidden[] = {"/proc/acpi", "/proc/scsi", "/proc/asound",
                                          "/proc/dynamic_debug"};

@@ -55,7 +55,7 @@ int run_folder_claim(int dir_fd, struct error *err) {
 }
 
 int run_folder_deliver(const struct result *r, int dir_fd, bool print, struct error *err) {
-    _cleanup_json_writer_ struct json_writer *w = json_writer_new(true);
+    _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
     if (!w) return error_sys(err, ENOMEM, "result");
     if (result_encode(r, w, err) < 0) return -1;
     size_t len = 0;
