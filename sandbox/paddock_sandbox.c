@@ -68,17 +68,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 enum { EXIT_USAGE = 2, EXIT_OURS = 125 };
-enum { SPEC_BYTES = 4 << 20, READY_LAUNCHERS = 2 };
+enum { SPEC_BYTES = 4 << 20, READY_LAUNCHERS = 2, MOST_READY = 64 };
 
 static const char usage[] =
     "usage: paddock-sandbox run SPEC.json|- [--dir DIR] [--print]\n"
-    "       paddock-sandbox serve SOCKET [--ready N]\n"
+    "       paddock-sandbox serve SOCKET [--ready N] [--with-parent]\n"
     "       paddock-sandbox ask SOCKET SPEC.json --dir DIR\n"
     "       paddock-sandbox sweep\n"
     "       paddock-sandbox --help | --version\n"
@@ -87,7 +89,8 @@ static const char usage[] =
     "       result.json, stdout, stderr, stamps and artifacts/ in DIR (default: the\n"
     "       spec's \"dir\"). --print writes the result to stdout as well. Exit status: 0\n"
     "       when there is a result, whatever it says; 125 when there could be none.\n"
-    "serve  stays, with N launchers ready (2), each for one run asked of it over SOCKET.\n"
+    "serve  stays, with N launchers ready (2), each for one run asked of it over SOCKET;\n"
+    "       --with-parent: until its parent dies.\n"
     "ask    has one of them do what run would.\n"
     "sweep  removes what killed launchers left behind.\n"
     "\n"
@@ -219,14 +222,20 @@ static int serve_one(struct launch *l, struct fence_page *page, int spec_fd, int
 
 static int main_serve(int argc, char **argv) {
     _cleanup_error_ struct error err = {0};
+    const char *path = argc > 2 ? argv[2] : NULL;
     int ready = READY_LAUNCHERS;
-    if (argc == 5 && strcmp(argv[3], "--ready") == 0) ready = atoi(argv[4]);
-    else if (argc != 3) return fputs(usage, stderr), EXIT_USAGE;
-    if (ready < 1 || ready > 64) {
-        fprintf(stderr, "paddock-sandbox: --ready: from 1 to 64\n");
-        return EXIT_USAGE;
+    for (int i = 3; i < argc; i++) {
+        if (strcmp(argv[i], "--ready") == 0 && i + 1 < argc) {
+            ready = (int)strtol(argv[++i], NULL, 10);
+        } else if (strcmp(argv[i], "--with-parent") == 0) {
+            if (prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) < 0) return EXIT_OURS;
+        } else {
+            path = NULL;
+        }
     }
-    return serve(argv[2], ready, serve_one, &err) < 0 ? say_failure(&err) : 0;
+    if (!path || path[0] == '-' || ready < 1 || ready > MOST_READY)
+        return fputs(usage, stderr), EXIT_USAGE;
+    return serve(path, ready, serve_one, &err) < 0 ? say_failure(&err) : 0;
 }
 
 /* The run asked of a resident launcher, as `run` would do it here. */
