@@ -35,10 +35,11 @@ static char *answer_of(const char *output, const char *name) {
     return strndup(line, strcspn(line, "\n"));
 }
 
-/* Whether it was begun, and did not get as far as an answer. */
+/* Whether it is the last that was begun, and did not get as far as an answer. */
 static bool is_in_progress(const char *output, const char *name) {
     _cleanup_free_ char *line = str_printf("%s\n", name);
-    return line_with(output, ATTEMPT_BEGINS, line) && !line_with(output, name, "\t");
+    const char *at = line_with(output, ATTEMPT_BEGINS, line);
+    return at && !line_with(at + 1, ATTEMPT_BEGINS, "") && !line_with(at, name, "\t");
 }
 
 /* What was said before an "untried". */
