@@ -85,6 +85,14 @@ static void look_at_file(const char *dir, const char *name, const char *wanted, 
         buf_printf(out, "%s/%s was changed; ", dir, name);
 }
 
+/* Nothing may be made in the folder that every trap leads to. */
+static void look_at_secret(const struct host *h, struct buf *out) {
+    _cleanup_closedir_ DIR *d = opendir(h->secret);
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (e->d_name[0] != '.' && strcmp(e->d_name, "secret") != 0)
+            buf_puts(out, "something was made on the host; ");
+}
+
 static void look_at_machine(const struct host *h, struct buf *out) {
     char name[65] = "";
     _cleanup_buf_ struct buf pattern = {0};
@@ -121,6 +129,7 @@ void host_look(const struct host *h, const char *id, struct buf *out) {
     look_for_leftovers(h, id, out);
     look_at_file(h->secret, "secret", HOST_SECRET "\n", 0644, out);
     look_at_file(h->data, "open", "open to all\n", 0666, out);
+    look_at_secret(h, out);
     look_at_machine(h, out);
     look_at_launcher(h, out);
     look_at_decoy(h, out);
