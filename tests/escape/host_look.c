@@ -65,7 +65,7 @@ static void look_for_leftovers(const struct host *h, const char *id, struct buf 
     int processes = each_process(id, 0);
     if (processes) buf_printf(out, "left %d processes; ", processes);
     look_for_groups("/sys/fs/cgroup", id, 6, out);
-    _cleanup_free_ char *entry = str_printf("%s/live/%s", h->work, id);
+    _cleanup_free_ char *entry = str_printf("%s/live/live/%s", h->work, id);
     if (access(entry, F_OK) == 0) buf_puts(out, "left its entry in the registry; ");
     _cleanup_buf_ struct buf mounts = {0};
     if (file_read("/proc/self/mountinfo", 4 << 20, &mounts, NULL) == 0 &&
