@@ -154,6 +154,23 @@ static void check_arguments(struct json_reader *r, const struct spec *s) {
         json_reader_fail(r, NULL, "argv and env are larger than %d bytes", SPEC_ARGUMENTS);
 }
 
+/* Numbers and ranges with commas between; which of them there are, the kernel says. */
+static bool is_cpu_list(const char *s) {
+    for (;; s++) {
+        size_t n = strspn(s, "0123456789");
+        if (n == 0 || n > 5) return false;
+        s += n;
+        if (*s == '\0') return true;
+        if (*s == '-') {
+            n = strspn(++s, "0123456789");
+            if (n == 0 || n > 5) return false;
+            s += n;
+            if (*s == '\0') return true;
+        }
+        if (*s != ',') return false;
+    }
+}
+
 static void check_names(struct json_reader *r, const struct spec *s) {
     if (s->id && !str_is_name(s->id))
         json_reader_fail(r, json_find(r->object, "id"),
@@ -161,7 +178,7 @@ static void check_names(struct json_reader *r, const struct spec *s) {
     if (s->hostname && !str_is_name(s->hostname))
         json_reader_fail(r, json_find(r->object, "hostname"),
                          "must be 1 to 64 of a-z 0-9 . _ -, first a letter or digit");
-    if (s->cpus && (!s->cpus[0] || s->cpus[strspn(s->cpus, "0123456789,-")]))
+    if (s->cpus && !is_cpu_list(s->cpus))
         json_reader_fail(r, json_find(r->object, "cpus"), "must be a list such as \"0-1,4\"");
     if (s->image && strcmp(s->image, "host") != 0 && !spec_is_clean_path(s->image))
         json_reader_fail(r, json_find(r->object, "image"),

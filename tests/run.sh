@@ -68,6 +68,7 @@ integration() {
     done
 }
 integration build/bin integration tests/integration/*.sh
+run_tap escape/corpus env PADDOCK_BIN="$PWD/build/bin" timeout 900 bash tests/escape/escape.sh --tap
 if [ "${PADDOCK_SANITIZE:-1}" = 1 ] && [ "${PADDOCK_QUICK:-0}" = 0 ]; then
     integration build-sanitize/bin sanitize tests/integration/{limits,daemon,cli}.sh
 fi

@@ -4,7 +4,7 @@
  * what they should be. Started by tests/escape/escape.sh.
  *
  *   escape [--tap] [--only corpus|specs|posture] [--match TEXT]
- *          [--without LAYER[,LAYER]] [--through]
+ *          [--without LAYER[,LAYER]] [--through] [--dump]
  *
  * Ends with 0 when nothing got through and nothing was answered differently.
  */
@@ -112,6 +112,7 @@ static int parse(int argc, char **argv, struct runner *r, struct options *o, str
         const char *next = i + 1 < argc ? argv[i + 1] : NULL;
         if (strcmp(argv[i], "--tap") == 0) r->tap = true;
         else if (strcmp(argv[i], "--through") == 0) r->only_through = true;
+        else if (strcmp(argv[i], "--dump") == 0) r->dump = true;
         else if (strcmp(argv[i], "--only") == 0 && next) o->only = argv[++i];
         else if (strcmp(argv[i], "--match") == 0 && next) r->match = argv[++i];
         else if (strcmp(argv[i], "--without") == 0 && next) r->without = argv[++i];

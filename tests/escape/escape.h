@@ -15,6 +15,7 @@ struct runner {
     bool tap;            /* rows as TAP */
     bool only_through;   /* prints the names of what got through, nothing else */
     const char *without; /* layers that are switched off, or NULL */
+    bool dump;           /* print the postures, compare nothing */
     const char *match;   /* only attempts whose name contains it */
     bool landlock;
     bool groups; /* memory and pids are limited by control groups */

@@ -67,7 +67,7 @@ static void look_for_leftovers(const struct host *h, const char *id, struct buf 
     int processes = each_process(id, 0);
     if (processes) buf_printf(out, "left %d processes; ", processes);
     look_for_groups("/sys/fs/cgroup", id, 6, out);
-    _cleanup_free_ char *entry = str_printf("%s/live/%s", h->work, id);
+    _cleanup_free_ char *entry = str_printf("%s/live/live/%s", h->work, id);
     if (access(entry, F_OK) == 0) buf_puts(out, "left its entry in the registry; ");
     _cleanup_buf_ struct buf mounts = {0};
     if (file_read("/proc/self/mountinfo", 4 << 20, &mounts, NULL) == 0 &&
@@ -96,6 +96,14 @@ static void look_at_file(const char *dir, const char *name, const char *wanted, 
     if (stat(path, &st) < 0 || file_read(path, 4096, &text, NULL) < 0 ||
         strcmp(buf_text(&text), wanted) != 0 || (st.st_mode & 07777) != mode)
         buf_printf(out, "%s/%s was changed; ", dir, name);
+}
+
+/* Nothing may be made in the folder that every trap leads to. */
+static void look_at_secret(const struct host *h, struct buf *out) {
+    _cleanup_closedir_ DIR *d = opendir(h->secret);
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (e->d_name[0] != '.' && strcmp(e->d_name, "secret") != 0)
+            buf_puts(out, "something was made on the host; ");
 }
 
 static void look_at_machine(const struct host *h, struct buf *out) {
@@ -134,6 +142,7 @@ void host_look(const struct host *h, const char *id, struct buf *out) {
     look_for_leftovers(h, id, out);
     look_at_file(h->secret, "secret", HOST_SECRET "\n", 0644, out);
     look_at_file(h->data, "open", "open to all\n", 0666, out);
+    look_at_secret(h, out);
     look_at_machine(h, out);
     look_at_launcher(h, out);
     look_at_decoy(h, out);

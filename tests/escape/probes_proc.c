@@ -150,7 +150,7 @@ static int see_uptime(void) {
     struct timespec t;
     clock_gettime(CLOCK_BOOTTIME, &t);
     if (fact_number("UPTIME") < 60) return untried("the machine is not up for a minute yet");
-    return t.tv_sec >= fact_number("UPTIME") ? THROUGH : HIDDEN;
+    return t.tv_sec + 2 >= fact_number("UPTIME") ? THROUGH : HIDDEN; /* sysinfo(2) rounds up */
 }
 
 static int see_monotonic(void) {

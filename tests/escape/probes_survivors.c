@@ -3,6 +3,7 @@
 #include "tests/escape/tables.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -184,8 +185,29 @@ static int use_up_pids(void) {
     return CONTAINED;
 }
 
+/* Stands still to be looked at from outside (posture.c); not an attempt. */
+static void *stand_still(void *barrier) {
+    pthread_barrier_wait(barrier); /* a thread that starts has other signals blocked */
+    for (;;) pause();
+    return NULL;
+}
+
+static int hold_still(void) {
+    pthread_t t;
+    pthread_barrier_t all;
+    pthread_barrier_init(&all, NULL, 3);
+    for (int i = 0; i < 2; i++)
+        if (pthread_create(&t, NULL, stand_still, &all)) return EAGAIN;
+    pthread_barrier_wait(&all);
+    printf("securebits %x\n", (unsigned)prctl(PR_GET_SECUREBITS, 0, 0, 0, 0));
+    fflush(stdout);
+    for (;;) pause();
+    return THROUGH;
+}
+
 #define LEAVES .flags = ALONE
 static const struct attempt attempts[] = {
+    TRY("hold-still", "none", "killed", hold_still, .flags = ALONE),
     TRY("daemon-double-fork", "pid-namespace", "ended:exit", daemon_double_fork, LEAVES),
     TRY("daemon-deaf", "pid-namespace", "ended:exit", daemon_deaf, LEAVES),
     TRY("daemon-silent", "pid-namespace", "ended:exit", daemon_silent, LEAVES),
