@@ -71,6 +71,7 @@ integration build/bin integration tests/integration/*.sh
 if [ "${PADDOCK_SANITIZE:-1}" = 1 ] && [ "${PADDOCK_QUICK:-0}" = 0 ]; then
     integration build-sanitize/bin sanitize tests/integration/{limits,daemon,cli}.sh
 fi
+run_tap fuzz/short timeout 900 tests/fuzz/short.sh
 
 if [ ${#failures[@]} -gt 0 ]; then
     printf '\nfailures:\n'
