@@ -48,7 +48,7 @@ static void pick_name(struct builder *b, char out[NAME_MAX + 1]) {
         for (char *p = out; *p; p++)
             if (*p == '/') *p = '_';
     }
-    if (!*out || str_eq(out, ".") || str_eq(out, "..")) strcpy(out, "x");
+    if (!*out || str_eq(out, ".") || str_eq(out, "..")) snprintf(out, NAME_MAX + 1, "x");
 }
 
 static void enter(struct builder *b, const char *name) {

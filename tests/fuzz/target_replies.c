@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <git2.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -57,41 +58,47 @@ static void answer(struct fuzz_input *in) {
     }
 }
 
-/* Applies a diff of one text file, hunk by hunk, and says whether it gives `want`. */
-static bool gives(const char *diff, const char *have, const char *want) {
+/* "@@ -FROM,COUNT …": the first line of the old side that the hunk is about, less
+ * one. An empty range ("-0,0", "-3,0") names the line before it. False: no such. */
+static bool hunk_start(const char *p, long *before) {
+    char *end = NULL;
+    if (!str_starts(p, "@@ -")) return false;
+    *before = strtol(p + 4, &end, 10);
+    bool empty = *end == ',' && strtol(end + 1, NULL, 10) == 0;
+    *before -= !empty;
+    return true;
+}
+
+/* Takes one line off *text, into `out` unless that is NULL. */
+static void take_line(const char **text, struct buf *out) {
+    size_t n = strcspn(*text, "\n");
+    n += (*text)[n] == '\n';
+    if (out) buf_append(out, *text, n);
+    *text += n;
+}
+
+/* Applies the hunks of one text file's diff and says whether they give `want`. */
+static bool gives(const char *hunks, const char *have, const char *want) {
     _cleanup_buf_ struct buf out = {0};
-    const char *old = have;
-    long line = 1;
-    for (const char *p = diff, *next; *p; p = next) {
+    long line = 0, before;
+    for (const char *p = hunks, *next; *p; p = next) {
         next = p + strcspn(p, "\n");
         next += *next == '\n';
-        long from, ignored;
-        if (sscanf(p, "@@ -%ld,%ld", &from, &ignored) < 1 && sscanf(p, "@@ -%ld", &from) < 1)
-            from = -1;
-        if (p[0] == '@' && from >= 0) {
-            /* Lines between hunks are the same on both sides. An empty old range
-             * ("-0,0", "-3,0") names the line before it. */
-            bool empty = sscanf(p, "@@ -%ld,%ld", &from, &ignored) == 2 && ignored == 0;
-            for (; line < from + empty && *old; line++) {
-                size_t n = strcspn(old, "\n");
-                n += old[n] == '\n';
-                buf_append(&out, old, n);
-                old += n;
-            }
+        if (hunk_start(p, &before)) {
+            for (; line < before && *have; line++) take_line(&have, &out);
             continue;
         }
         if (p[0] == '\\') continue;
         size_t n = (size_t)(next - p) - 1;
-        /* "\ No newline at end of file" belongs to the line before it. */
-        if (*next == '\\') n--;
-        if (p[0] == ' ' || p[0] == '-') {
-            if (strncmp(old, p + 1, n) != 0) return false;
-            old += n;
+        if (*next == '\\') n--; /* "\ No newline at end of file" is about this line */
+        if (p[0] != '+') {
+            if (strncmp(have, p + 1, n) != 0) return false;
+            have += n;
             line++;
         }
-        if (p[0] == ' ' || p[0] == '+') buf_append(&out, p + 1, n);
+        if (p[0] != '-') buf_append(&out, p + 1, n);
     }
-    buf_puts(&out, old);
+    buf_puts(&out, have);
     return strcmp(buf_text(&out), want) == 0;
 }
 
