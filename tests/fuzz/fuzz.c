@@ -12,12 +12,12 @@
 #include <sys/stat.h>
 
 void fuzz_fail(const char *file, int line, const char *condition, const char *fmt, ...) {
-    fprintf(stderr, "%s:%d: does not hold: %s: ", file, line, condition);
+    struct buf text = {0};
     va_list ap;
     va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
+    buf_vprintf(&text, fmt, ap);
     va_end(ap);
-    fputc('\n', stderr);
+    fprintf(stderr, "%s:%d: does not hold: %s: %s\n", file, line, condition, buf_text(&text));
     abort();
 }
 

@@ -23,8 +23,8 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t len, size_t max, unsigned s
 
 /* A property that must hold: says where and what, and aborts, which both drivers
  * take for a crash. */
-#define FUZZ_CHECK(condition, ...)                                         \
-    do {                                                                   \
+#define FUZZ_CHECK(condition, ...)                                                   \
+    do {                                                                             \
         if (!(condition)) fuzz_fail(__FILE__, __LINE__, "" #condition, __VA_ARGS__); \
     } while (0)
 _Noreturn void fuzz_fail(const char *file, int line, const char *condition, const char *fmt, ...)

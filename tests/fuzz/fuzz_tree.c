@@ -13,12 +13,21 @@
 
 /* Small, so that steps meet each other's names. */
 static const char *const names[] = {
-    "a",    "b",      "out",       "c d",     "\n",   "\x1b[2J",         "\xff\xfe", "...",
+    "a",    "b",      "out",       "c d",      "\n",   "\x1b[2J",       "\xff\xfe", "...",
     "e\tf", ".edit-", ".partial-", "\xc2\x9b", "über", "\xe2\x80\xaex", "-rf",      "artifacts"};
 
-static const char *const targets[] = {
-    "a", "..", "../outside/canary", "../../outside", "/etc/passwd", "/proc/self/fd", "b/../..", "",
-    "out/a", ".", "/dev/zero", "\n"};
+static const char *const targets[] = {"a",
+                                      "..",
+                                      "../outside/canary",
+                                      "../../outside",
+                                      "/etc/passwd",
+                                      "/proc/self/fd",
+                                      "b/../..",
+                                      "",
+                                      "out/a",
+                                      ".",
+                                      "/dev/zero",
+                                      "\n"};
 
 struct builder {
     int top;
@@ -39,7 +48,7 @@ static void pick_name(struct builder *b, char out[NAME_MAX + 1]) {
         for (char *p = out; *p; p++)
             if (*p == '/') *p = '_';
     }
-    if (!*out || str_eq(out, ".") || str_eq(out, "..")) strcpy(out, "x");
+    if (!*out || str_eq(out, ".") || str_eq(out, "..")) snprintf(out, NAME_MAX + 1, "x");
 }
 
 static void enter(struct builder *b, const char *name) {
@@ -101,9 +110,7 @@ static void step(struct builder *b) {
     case 3: (void)!mkdirat(b->at, name, 0); return;
     case 4: (void)!mkfifoat(b->at, name, 0666); return;
     case 5:
-    case 6:
-        (void)!symlinkat(targets[fuzz_number(b->in, ARRAY_SIZE(targets))], b->at, name);
-        return;
+    case 6: (void)!symlinkat(targets[fuzz_number(b->in, ARRAY_SIZE(targets))], b->at, name); return;
     case 7: return make_hard_link(b, name);
     case 8: (void)!mknodat(b->at, name, S_IFCHR | 0666, makedev(1, 5)); return;
     case 9: (void)!mknodat(b->at, name, S_IFBLK | 0666, makedev(7, 0)); return;

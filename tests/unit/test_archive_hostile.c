@@ -236,6 +236,7 @@ static void links_are_never_followed(void **state) {
         {{{"l", '2', outside}, {"l", '2', "x"}}, "l: is in the archive twice"},
         {{{"l", '2', ""}}, "l: is a symbolic link to nothing"},
         {{{"l", '2', "a\nb"}}, "l: is a symbolic link to a name with a control character"},
+        {{{"l", '2', "a\xff"}}, "l: is a symbolic link to a name that is not plain text"},
         {{{"h", '1', canary}}, "h: hard link to: /tmp"},
         {{{"h", '1', "../outside/canary"}}, "has a \".\" or \"..\" component"},
         {{{"l", '2', outside}, {"h", '1', "l/canary"}}, "h: is a hard link to what is not"},
