@@ -94,7 +94,7 @@ words="console=ttyS0 psi=1 panic=-1 oops=panic TREE=$PWD HIERARCHY=$hierarchy"
 [ -z "$shell" ] || words+=" SHELL_WANTED=1 TERM=${TERM:-dumb}"
 disk() { printf 'file=%s,format=raw,if=virtio,readonly=%s' "$1" "$2"; }
 # shellcheck disable=SC2054 # commas are qemu's
-command=("$qemu" -nodefaults -no-user-config -display none -machine pc "${accel[@]}" -smp 2 -m 2048
+command=("$qemu" -nodefaults -no-user-config -display none -machine pc "${accel[@]}" -smp 2 -m 3072
     -kernel "$boot/vmlinuz" -initrd "$work/initrd" -append "$words" -no-reboot
     -serial "file:$work/kernel.log" -device isa-debug-exit,iobase=0xf4,iosize=1
     -drive "$(disk "$userland" on)" -drive "$(disk "$work/tree.ext4" on)"
