@@ -155,7 +155,9 @@ check "writing 4 MiB at 1 MiB/s takes over 3 s (${wrote:-?} ms)" test "${wrote:-
 check "reading 4 MiB at 2 MiB/s takes over 1.5 s (${was_read:-?} ms)" test "${was_read:-0}" -ge 1500
 is "… and is counted" "true" "$(field '.io_write_bytes >= 4194304 and .io_read_bytes >= 4194304')"
 
-# Cpus of its own.
+# Cpus of its own; one suite at a time, since there is one to give away.
+exec 9</run/lock/cpus
+flock 9
 others() { cat /sys/fs/cgroup/cpuset.cpus.effective; }
 start "$(shell_argv "$ready")" '.cpus = "1" | .limits.cpus_exclusive = true'
 case $who in
@@ -191,6 +193,8 @@ root | busy)
 esac
 launch '["python3", "-c", "import os; print(os.sched_getaffinity(0))"]' '.cpus = "1"'
 is "cpus are kept to" "{1}" "$(cat "$run/stdout")"
+
+exec 9<&-
 
 # Pressure, and being born in the group.
 if [ -n "$unified" ]; then

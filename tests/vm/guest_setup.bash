@@ -36,8 +36,9 @@ groups_v2() {
     delegate "$top/user.slice/with-ids" "$subid_uid"
     delegate "$top/user.slice/no-ids" "$plain_uid"
     for g in with-ids no-ids; do echo "$all" >"$top/user.slice/$g/cgroup.subtree_control"; done
-    sleep infinity &
+    setsid sleep infinity &
     echo $! >"$top/busy/cgroup.procs"
+    disown
 }
 
 groups_v1() {
@@ -52,20 +53,23 @@ groups_v1() {
     mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 "$top/unified"
 }
 
-# As in a container: a cgroup namespace whose top is a group with others in it.
+# As in a container: a cgroup namespace whose top is a group further down, with
+# the processes in a leaf, as a runtime must put them for anything inside to have
+# controllers: only the hierarchy's real top may hold processes beside groups.
 in_namespace() {
     bash -c 'echo $$ >"$0/cgroup.procs" && exec unshare --cgroup --mount --propagation private -- bash -c "
-        umount -l /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec \"\$@\"" bash "$@"' \
+        umount -l /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup &&
+        mkdir -p /sys/fs/cgroup/init && echo \$\$ >/sys/fs/cgroup/init/cgroup.procs && exec \"\$@\"" bash "$@"' \
         "$top/container" "$@"
 }
 
 set_up() {
     users
     mkdir -p /dev/shm /dev/pts /run/lock
+    : >/run/lock/cpus
     mount -t tmpfs -o nosuid,nodev,mode=1777 shm /dev/shm
     mount -t devpts -o nosuid,noexec,gid=5,mode=620,ptmxmode=666 devpts /dev/pts
     ip link set lo up 2>/dev/null
-    # Debian lets every user make user namespaces; so does this machine.
     case $HIERARCHY in
     v2) groups_v2 ;;
     v1 | hybrid) groups_v1 ;;

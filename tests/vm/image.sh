@@ -133,6 +133,7 @@ userland() {
             [ ! -e "$dir$(readlink -f "$link")" ] || cp -a --no-preserve=ownership "$link" "$dir$link"
         done
         /sbin/ldconfig -r "$dir"
+        mkdir -p "$dir/usr/local/share" "$dir/usr/local/bin" # no package's; a fence test mounts there
         printf 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534::/:/bin/false\n' >"$dir/etc/passwd"
         printf 'root:x:0:\nnogroup:x:65534:\n' >"$dir/etc/group"
         image_of "$dir" "$scratch/userland.ext4"

@@ -2,7 +2,8 @@
 # Boots the test machine and runs suites in it; TAP on stdout.
 #   run.sh [--kernel PACKAGE] [--hierarchy v2|v1|hybrid] [--some | --shell] [SUITE[/WHO]…]
 # --some: what every run of the whole suite has the time for.
-# PADDOCK_VM_KEEP=FOLDER keeps the kernel's messages there.
+# PADDOCK_VM_KEEP=FOLDER keeps the kernel's messages there; PADDOCK_VM_WORDS is
+# added to its command line (SUITE_SECONDS=60).
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 here=tests/vm
@@ -89,12 +90,12 @@ else
     accel=(-accel "tcg,thread=multi" -cpu max)
 fi
 
-words="console=ttyS0 psi=1 panic=-1 oops=panic TREE=$PWD HIERARCHY=$hierarchy"
+words="console=ttyS0 psi=1 panic=-1 oops=panic TREE=$PWD HIERARCHY=$hierarchy ${PADDOCK_VM_WORDS:-}"
 [ ${#suites[@]} -eq 0 ] || words+=" SUITES=$(IFS=, && echo "${suites[*]}")"
 [ -z "$shell" ] || words+=" SHELL_WANTED=1 TERM=${TERM:-dumb}"
 disk() { printf 'file=%s,format=raw,if=virtio,readonly=%s' "$1" "$2"; }
 # shellcheck disable=SC2054 # commas are qemu's
-command=("$qemu" -nodefaults -no-user-config -display none -machine pc "${accel[@]}" -smp 2 -m 2048
+command=("$qemu" -nodefaults -no-user-config -display none -machine pc "${accel[@]}" -smp 2 -m 3072
     -kernel "$boot/vmlinuz" -initrd "$work/initrd" -append "$words" -no-reboot
     -serial "file:$work/kernel.log" -device isa-debug-exit,iobase=0xf4,iosize=1
     -drive "$(disk "$userland" on)" -drive "$(disk "$work/tree.ext4" on)"
