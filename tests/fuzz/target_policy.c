@@ -60,7 +60,8 @@ static void explain(const struct policy *p) {
         for (char **call = p->rules[i].calls; *call; call++) {
             _cleanup_buf_ struct buf out = {0};
             _cleanup_error_ struct error err = {0};
-            int r = policy_explain(p, *call, &out, &err);
+            const struct policy_question question = {.call = *call};
+            int r = policy_explain(p, &question, &out, &err);
             FUZZ_CHECK((r < 0) == error_is_set(&err), "%s: %s", *call, error_text(&err));
         }
 }
