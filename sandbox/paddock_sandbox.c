@@ -7,52 +7,64 @@
  * Three processes take part in a run.
  *
  *  launcher  this program, on the host, with the rights of whoever started it.
- *            It reads the spec and the policy, registers the run, makes its
- *            control groups, opens what will be mounted (as root) and the
- *            folder the workspace is copied from, clones init into new
- *            namespaces in one clone3(2), makes the rest of the groups while init
- *            makes the network namespace, writes the user namespace's maps, and
- *            then sits in one epoll loop: output, limits, signals, the end. It
- *            alone knows the time. It never runs or loads anything the program
- *            could have written.
+ *            First of all it clones init into new namespaces, since that has work
+ *            that takes the kernel long. Meanwhile it reads spec and policy,
+ *            registers the run, makes its control groups, writes the user
+ *            namespace's maps, opens what will be mounted (as root), and tells
+ *            init in two steps (told.c): of the host, and the order. Then it sits
+ *            in one epoll loop: output, limits, signals, the end. It alone knows
+ *            the time. It never runs or loads anything the program could have
+ *            written.
  *
  *  init      pid 1 inside: our own code, never an exec. It starts with the
- *            launcher's ids and all capabilities of the new user namespace,
- *            enters the groups, becomes uid 0 inside, forks the payload, builds
- *            the mounts and leaves the old root, and gives up everything but the
- *            control socket and CAP_KILL over the payload. It reaps; when the
- *            program ends it says how and exits, at which the kernel
- *            kills whatever else is in the pid namespace. It is not dumpable,
- *            blocks all signals, and dies with the launcher.
+ *            launcher's ids and all capabilities of the new user namespace, makes
+ *            the network namespace, empties the bounding set, and told of the
+ *            host forks the payload, becomes uid 0 inside and begins with the
+ *            root; given the order it ends it, leaves the old root, and gives up
+ *            everything but the control socket and CAP_KILL over the payload. It
+ *            reaps; when the program ends it says how and exits, at which the
+ *            kernel kills whatever else is in the pid namespace. It is not
+ *            dumpable, blocks all signals, dies with the launcher, and is in none
+ *            of the run's control groups, so that these are empty when all of the
+ *            program is gone.
  *
- *  payload   forked by init. It puts on what a process can only do to itself:
- *            session, descriptors, rlimits, uid 1000 for good, no capabilities,
- *            no_new_privs; and once init has entered the root, before which it
- *            names no path, Landlock and the system-call filter. Then it waits
- *            for the word and becomes the program.
+ *  payload   forked by init, into the groups. It puts on what a process can only
+ *            do to itself: session, uid 1000 for good, no capabilities,
+ *            no_new_privs; with the order descriptors and rlimits; and once init
+ *            has entered the root, before which it names no path, Landlock and the
+ *            system-call filter. Then it waits for the word and becomes the
+ *            program.
  *
  * With a workspace to copy there is, before the release, a fourth for a moment:
  * the seeder (seed.c). Collection afterwards is a process of its own as well
- * (collect.c).
+ * (collect.c), and so is the janitor (janitor.c), which gives groups and registry
+ * entry back when the launcher has left with the result, or was killed.
  *
  * They speak over
  *
- *  control   a socket pair launcher–init, a byte a message (fence.h): "mapped"
- *            with the ways into the groups, "terminate", "kill" one way; "mounts
- *            stand" with descriptors of the writable file systems, "ready",
- *            "failed", "ended" the other.
- *            Its end tells init that the launcher is gone.
- *  release   a socket pair launcher–payload: "ready" (with the filter's listener: listener.h),
- * "go", and the errno of an execve that failed. A successful one closes it. built     a pipe
- * init–payload: a byte when the root is entered, and one when the old one is gone. output    a pipe
- * each for stdout and stderr, read by the launcher. page      a shared page in which init and
- * payload leave the fence report or the text of a failure; the launcher reads it before the release
- *            and never after, and exec takes it from the payload.
+ *  control   a socket pair launcher–init (fence.h): "host" and "told" with
+ *            descriptors, "terminate", "kill" one way; "mounts stand" with
+ *            descriptors of the writable file systems, "ready", "failed", "ended"
+ *            the other. Its end tells init that the launcher is gone.
+ *  release   a socket pair launcher–payload: what becomes 0, 1 and 2, "ready"
+ *            (with the filter's listener: listener.h), "go", and the errno of an
+ *            execve that failed. A successful one closes it.
+ *  built     a pipe init–payload: a byte when the root is entered, and one when
+ *            the old one is gone.
+ *  output    a pipe each for stdout and stderr, read by the launcher.
+ *  page      shared memory in which the launcher leaves the order (order.c), and
+ *            init and payload the fence report or the text of a failure; the
+ *            launcher reads it before the release and never after, and exec takes
+ *            it from the payload.
  *
  * The clock: the launcher stamps the start just before it sends "go", and the
- * end when init's "ended" arrives. A run is over only when init is dead, which
- * the kernel reports after it has buried every process of the pid namespace, and
- * the control groups are empty.
+ * end when init's "ended" arrives. A run is over only when the control groups,
+ * which hold all of the program, are empty; without groups, when init is dead,
+ * which the kernel reports after it has buried every process of the pid
+ * namespace.
+ *
+ * Resident (serve.c): the same launchers, which have done all of this that needs
+ * no spec and wait for one, each for a single run.
  */
 #include "common/cleanup.h"
 #include "common/clock.h"
