@@ -81,14 +81,14 @@ static void enter_keyring(struct fence *f) {
     else fence_note(f, FENCE_KEYRING, LAYER_OFF, "no own session keyring: %s", strerror(errno));
 }
 
-static int await_root(enum built_message wanted, struct error *err) {
+static int await_root(struct error *err) {
     char message = 0;
     ssize_t n;
     do n = read(BUILT_FD, &message, 1);
     while (n < 0 && errno == EINTR);
     if (n == 0) _exit(1); /* init failed, and says so itself */
     if (n < 0) return error_sys(err, errno, "wait for the root");
-    return message == (char)wanted ? 0 : error_set(err, ERROR_INTERNAL, "message %d", message);
+    return message == BUILT_ROOT ? 0 : error_set(err, ERROR_INTERNAL, "message %d", message);
 }
 
 static int drop_privilege(struct fence *f, struct error *err) {
@@ -106,20 +106,10 @@ static int drop_privilege(struct fence *f, struct error *err) {
 }
 
 /* The folder must lie inside the root: a path that leaves it reads
- * "(unreachable)…" (getcwd(2)). While the old root lies on top of the new one,
- * ".." could lead into it, also that of a link: only a path without either is
- * followed then. */
+ * "(unreachable)…" (getcwd(2)). */
 static int enter_folder(const char *path, struct error *err) {
     char now[PATH_MAX];
-    _cleanup_close_ int root = openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    bool down = path[0] == '/' && path[1] && path_is_confined(path + 1);
-    _cleanup_close_ int plain =
-        down                     ? open_beneath(root, path + 1, O_PATH | O_DIRECTORY | O_CLOEXEC, 0)
-        : strcmp(path, "/") == 0 ? steal_fd(&root)
-                                 : -1;
-    if (plain < 0 && await_root(BUILT_ALONE, err) < 0) return -1;
-    if ((plain >= 0 ? fchdir(plain) : chdir(path)) < 0)
-        return error_sys(err, errno, "cwd %s", path);
+    if (chdir(path) < 0) return error_sys(err, errno, "cwd %s", path);
     if (syscall(SYS_getcwd, now, sizeof now) < 0 || now[0] != '/')
         return error_set(err, ERROR_DENIED, "cwd %s: not inside the root", path);
     return 0;
@@ -154,7 +144,7 @@ static int dress(struct fence *f, int *listener, struct error *err) {
         limits_apply(f, err) < 0)
         return -1;
     mark(f, STEP_TOLD);
-    if (await_root(BUILT_ROOT, err) < 0 || enter_folder(f->spec->cwd, err) < 0) return -1;
+    if (await_root(err) < 0 || enter_folder(f->spec->cwd, err) < 0) return -1;
     mark(f, STEP_ROOTED);
     if (end_waiting(f) < 0 || landlock_apply(f, err) < 0) return -1;
     mark(f, STEP_LANDLOCKED);

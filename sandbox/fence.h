@@ -105,8 +105,7 @@ enum release_message {
 
 /* … and from init to the payload. */
 enum built_message {
-    BUILT_ROOT = 'r',  /* the new root is entered; the old one lies on top of it */
-    BUILT_ALONE = 'a', /* the old one is gone */
+    BUILT_ROOT = 'r', /* the root stands, and is entered; the old one is gone */
 };
 
 enum { RELEASE_FD = 3 }; /* the payload's end of the release socket, until exec */

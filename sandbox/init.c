@@ -176,37 +176,34 @@ static int become(struct fence *f, struct error *err) {
     return 0;
 }
 
+struct ground { /* what is built on */
+    int root;
+    int procs[MOUNT_PROCS];
+};
+
 /* As root, whose launcher opens all sources, init becomes who it is and begins
  * with the root at once. A user's init opens the sources itself, with all that
  * user's groups, and so waits for the order. */
-static int begin_root(struct fence *f, int *root, struct error *err) {
+static int begin_root(struct fence *f, struct ground *g, struct error *err) {
     if (f->identity.privilege != PRIVILEGE_ROOT) return 0;
-    return become(f, err) < 0 ? -1 : mounts_begin(&f->base, root, err);
+    if (become(f, err) < 0) return -1;
+    return mounts_begin(&f->base, f->own_proc, g->procs, &g->root, err);
 }
 
-static int user_begins_root(struct fence *f, int *root, struct error *err) {
+static int user_begins_root(struct fence *f, struct ground *g, struct error *err) {
     static struct mount_plan nothing;
     struct mount_plan *base = f->page->order.other_root ? &nothing : &f->base;
     if (mounts_open_sources(base, err) < 0 || mounts_open_sources(&f->plan, err) < 0 ||
         become(f, err) < 0 || own_stdio(f, err) < 0)
         return -1;
-    return mounts_begin(base, root, err);
+    return mounts_begin(base, f->own_proc, g->procs, &g->root, err);
 }
 
-/* An image of its own has nothing of what was built ahead, which stays below the
- * old root and goes with it. */
-static int root_begins_anew(int *root, struct error *err) {
-    static struct mount_plan nothing;
-    close(*root);
-    *root = -1;
-    return mounts_begin(&nothing, root, err);
-}
-
-static int obey_order(struct fence *f, int *root, struct error *err) {
+static int obey_order(struct fence *f, struct ground *g, struct error *err) {
     if (f->identity.privilege != PRIVILEGE_ROOT) {
-        if (user_begins_root(f, root, err) < 0) return -1;
-    } else if (f->page->order.other_root && root_begins_anew(root, err) < 0) {
-        return -1;
+        if (user_begins_root(f, g, err) < 0) return -1;
+    } else if (f->page->order.other_root && mounts_begin_anew(g->procs, &g->root, err) < 0) {
+        return -1; /* an image of its own has nothing of what was built ahead */
     }
     if (!weaken("uts-namespace") && sethostname(f->spec->hostname, strlen(f->spec->hostname)) < 0)
         return error_sys(err, errno, "hostname");
@@ -221,15 +218,13 @@ static int tell_payload(struct fence *f, char message, struct error *err) {
 }
 
 /* The rest of the root, while the payload puts on what needs none. */
-static int build_root(struct fence *f, int root, struct error *err) {
+static int build_root(struct fence *f, struct ground *g, struct error *err) {
     int handles[FENCE_HANDLES];
-    if (mounts_build(&f->plan, handles, FENCE_HANDLES, f->own_proc ? HANDLE_PROC : -1, root, err) <
-            0 ||
+    if (mounts_build(&f->plan, g->procs, handles, FENCE_HANDLES, f->own_proc ? HANDLE_PROC : -1,
+                     g->root, err) < 0 ||
         tell_payload(f, BUILT_ROOT, err) < 0)
         return -1;
-    mark(f, STEP_PIVOTED);
-    if (mounts_leave_old(root, err) < 0 || tell_payload(f, BUILT_ALONE, err) < 0) return -1;
-    mark(f, STEP_ALONE);
+    mark(f, STEP_ROOTED);
     send_handles(f, handles);
     return 0;
 }
@@ -327,12 +322,12 @@ _Noreturn void init_main(struct fence *f) {
     if (payload < 0) error_sys(&err, errno, "fork the payload");
     else close(f->built[0]);
     mark(f, STEP_FORKED);
-    int root = -1;
-    if (payload < 0 || begin_root(f, &root, &err) < 0) give_up(f, &err);
+    struct ground ground = {.root = -1};
+    if (payload < 0 || begin_root(f, &ground, &err) < 0) give_up(f, &err);
     mark(f, STEP_BUILT);
     if (told_receive(f, &err) < 0) give_up(f, &err);
     mark(f, STEP_TOLD);
-    if (obey_order(f, &root, &err) < 0 || build_root(f, root, &err) < 0 || shrink(f, &err) < 0)
+    if (obey_order(f, &ground, &err) < 0 || build_root(f, &ground, &err) < 0 || shrink(f, &err) < 0)
         give_up(f, &err);
     mark(f, STEP_SHRUNK);
     say(f, CONTROL_READY);

@@ -50,7 +50,7 @@ struct rules {
     uint64_t known;
 };
 
-/* The old root may still lie on top of "/": nothing but down, by no link. */
+/* Nothing but down from the root, by no link. */
 static int allow(const struct rules *r, const char *path, uint64_t rights, struct error *err) {
     struct landlock_path_beneath_attr rule = {.allowed_access = rights & r->known,
                                               .parent_fd = r->root};

@@ -85,6 +85,7 @@ int mounts_open_sources(struct mount_plan *plan, struct error *err) {
 /* The root under construction. Most targets share their folder with the one
  * before, so the last one stays open. */
 struct site {
+    int *procs; /* see enum mount_proc */
     int root;
     int folder;       /* -1: none yet */
     const char *path; /* of `folder`, a piece of a step's target */
@@ -263,13 +264,11 @@ static int make_proc(bool hidden, bool processes_only, uint64_t attributes, stru
 
 static int step_proc(struct site *site, const struct mount_step *s, int *own, struct error *err) {
     if (own) {
-        _cleanup_close_ int plain = make_proc(false, false, s->attributes, err);
-        if (plain < 0) return -1;
-        *own = openat(plain, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        *own = openat(site->procs[PROC_PLAIN], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (*own < 0) return error_sys(err, errno, "open procfs");
     }
-    _cleanup_close_ int mount = make_proc(true, s->processes_only, s->attributes, err);
-    return mount < 0 ? -1 : attach_at(site, s->target, mount, true, err);
+    int mount = site->procs[s->processes_only ? PROC_PROCESSES : PROC_MACHINE];
+    return attach_at(site, s->target, mount, true, err);
 }
 
 static int step_devpts(struct site *site, const struct mount_step *s, struct error *err) {
@@ -327,9 +326,9 @@ static int run_step(struct site *site, struct mount_step *s, int *handles, int o
     return error_set(err, ERROR_INTERNAL, "mount step of kind %d", (int)s->kind);
 }
 
-static int run_steps(int root, struct mount_plan *plan, int *handles, int own_proc,
+static int run_steps(int root, struct mount_plan *plan, int *procs, int *handles, int own_proc,
                      struct error *err) {
-    struct site site = {.root = root, .folder = -1};
+    struct site site = {.procs = procs, .root = root, .folder = -1};
     int r = 0;
     for (size_t i = 0; r == 0 && i < plan->count; i++)
         r = run_step(&site, &plan->steps[i], handles, own_proc, err);
@@ -358,35 +357,59 @@ static int make_root(struct error *err) {
     return mount;
 }
 
+/* All kinds that may be asked for: once the old root is gone, the kernel makes no
+ * procfs any more, since there is none to be seen that is whole
+ * (mount_too_revealing() in fs/namespace.c). */
+static int make_procs(bool plain, int procs[MOUNT_PROCS], struct error *err) {
+    const uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+    procs[PROC_MACHINE] = make_proc(true, false, attributes, err);
+    if (procs[PROC_MACHINE] < 0) return -1;
+    procs[PROC_PROCESSES] = make_proc(true, true, attributes, err);
+    if (procs[PROC_PROCESSES] < 0) return -1;
+    procs[PROC_PLAIN] = plain ? make_proc(false, false, attributes, err) : -1;
+    return plain && procs[PROC_PLAIN] < 0 ? -1 : 0;
+}
+
 /* pivot_root(".", "."): the old root ends up on top of the new one and is
- * detached from there (pivot_root(2)), by mounts_leave_old(). */
+ * detached from there (pivot_root(2)). */
 static int enter_root(int root, struct error *err) {
     if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
         return error_sys(err, errno, "pivot_root");
-    return 0;
-}
-
-int mounts_leave_old(int root, struct error *err) {
     if (fchdir(root) < 0 ||
         (!weaken("mount-namespace") && syscall(SYS_umount2, ".", MNT_DETACH) < 0))
         return error_sys(err, errno, "leave the old root");
-    if (chdir("/") < 0) return error_sys(err, errno, "enter the new root");
-    if (set_attributes(root, MOUNT_ATTR_RDONLY, false) < 0)
-        return error_sys(err, errno, "make the root read-only");
-    return 0;
+    return chdir("/") < 0 ? error_sys(err, errno, "enter the new root") : 0;
 }
 
-int mounts_begin(struct mount_plan *base, int *root, struct error *err) {
+static int begin(struct mount_plan *base, int *procs, int *root, struct error *err) {
     int none[1];
     umask(0); /* the plan's modes are meant */
     _cleanup_close_ int made = make_root(err);
-    if (made < 0 || run_steps(made, base, none, -1, err) < 0) return -1;
+    if (made < 0 || run_steps(made, base, procs, none, -1, err) < 0 || enter_root(made, err) < 0)
+        return -1;
     *root = steal_fd(&made);
     return 0;
 }
 
-int mounts_build(struct mount_plan *plan, int *handles, size_t handle_count, int own_proc, int root,
+int mounts_begin(struct mount_plan *base, bool plain_proc, int procs[MOUNT_PROCS], int *root,
                  struct error *err) {
+    return make_procs(plain_proc, procs, err) < 0 ? -1 : begin(base, procs, root, err);
+}
+
+int mounts_begin_anew(int procs[MOUNT_PROCS], int *root, struct error *err) {
+    struct mount_plan nothing = {0};
+    close(*root);
+    *root = -1;
+    return begin(&nothing, procs, root, err);
+}
+
+int mounts_build(struct mount_plan *plan, int procs[MOUNT_PROCS], int *handles, size_t handle_count,
+                 int own_proc, int root, struct error *err) {
     for (size_t i = 0; i < handle_count; i++) handles[i] = -1;
-    return run_steps(root, plan, handles, own_proc, err) < 0 ? -1 : enter_root(root, err);
+    if (run_steps(root, plan, procs, handles, own_proc, err) < 0) return -1;
+    for (int i = 0; i < MOUNT_PROCS; i++)
+        if (procs[i] >= 0) close(procs[i]);
+    if (set_attributes(root, MOUNT_ATTR_RDONLY, false) < 0)
+        return error_sys(err, errno, "make the root read-only");
+    return 0;
 }

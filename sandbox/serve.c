@@ -60,7 +60,10 @@ static int launcher_run(struct server *s, struct launch *l, struct fence_page *p
     close(s->listener);
     close(s->taken[1]);
     int fds[REQUEST_FDS];
-    if (request_receive(connection, fds, err) < 0 || take_stdio(fds, err) < 0) return -1;
+    if (request_receive(connection, fds, err) < 0 || take_stdio(fds, err) < 0) {
+        launch_drop(l);
+        return -1;
+    }
     int status = s->run(l, page, fds[REQUEST_SPEC], fds[REQUEST_DIR], connection);
     /* The good news was told by launch_run() itself, as early as it was true. */
     return status == 0 ? 0 : request_answer(connection, status, err);
