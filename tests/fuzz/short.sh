@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The fuzzing of ./dev test, in TAP: the seeds, and every input that ever failed,
 # through each target in the builds there are; then, where there is libFuzzer, a short
-# run that is the same each time (fixed seed, fixed number of executions).
+# run with a fixed seed and a fixed number of executions (addresses and random names still
+# differ from one to the next, so that two runs are alike, not the same).
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 here=$PWD/tests/fuzz
