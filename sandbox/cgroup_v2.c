@@ -82,6 +82,21 @@ static bool may_attach(const struct cgroup_hierarchy *h, const char *base) {
     return procs && faccessat(AT_FDCWD, procs, W_OK, AT_EACCESS) == 0;
 }
 
+/* What the hierarchy has, as far up as its mount point shows it. */
+static unsigned controllers_of(const struct cgroup_hierarchy *h) {
+    _cleanup_close_ int fd = open(h->mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? 0 : controllers_in(fd, "cgroup.controllers");
+}
+
+/* Why there is no controller in what could be made. */
+static const char *trouble_text(int trouble) {
+    switch (trouble) {
+    case EBUSY: return "the group has processes of its own (see PADDOCK_CGROUP)";
+    case ENODEV: return "the groups above do not hand it down";
+    default: return strerror(trouble);
+    }
+}
+
 /* Makes the group below one base. NULL and errno when nothing can be made;
  * *trouble is the errno that kept controllers away. */
 static struct cgroup_group *make_below(struct cgroup *cg, const struct cgroup_hierarchy *h,
@@ -101,6 +116,7 @@ static struct cgroup_group *make_below(struct cgroup *cg, const struct cgroup_hi
     if (above < 0 || enable(above, wanted) < 0) *trouble = errno;
     if (enable(g->parent, wanted) < 0 && !*trouble) *trouble = errno;
     g->controllers = controllers_in(g->fd, "cgroup.controllers");
+    if (!*trouble && wanted & ~g->controllers & controllers_of(h)) *trouble = ENODEV;
     return g;
 }
 
@@ -124,9 +140,7 @@ static struct cgroup_group *make(struct cgroup *cg, const struct cgroup_hierarch
             usable = i;
             free(*why);
             *why = str_printf("%s%s: cannot enable the controller: %s", h->mount, bases.items[i],
-                              trouble == EBUSY ? "the group has processes of its own (see "
-                                                 "PADDOCK_CGROUP)"
-                                               : strerror(trouble));
+                              trouble_text(trouble));
         }
         cgroup_group_undo(cg);
     }
