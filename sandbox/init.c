@@ -235,19 +235,19 @@ static void on_signal(int signal) {
     (void)signal; /* ppoll returns: that is all we want */
 }
 
+/* Signals by number, as the kernel takes them: a C library's sets leave out those
+ * that it keeps to itself. */
+#define ALL_SIGNALS     (~0UL)
+#define ALL_BUT_SIGCHLD (ALL_SIGNALS & ~(1UL << (SIGCHLD - 1)))
+
 /* Every signal is blocked for good but SIGCHLD, which is let through in ppoll
  * only: no signal from inside does anything to pid 1. */
-static int take_signals(sigset_t *waiting, struct error *err) {
-    static const unsigned long every = ~0UL;
-    sigset_t all;
-    sigfillset(&all);
+static int take_signals(struct error *err) {
+    static const unsigned long every = ALL_SIGNALS;
     struct sigaction action = {.sa_handler = on_signal};
-    /* By the system call: a C library leaves out the signals it keeps to itself. */
     if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &every, NULL, 8) < 0 ||
         sigaction(SIGCHLD, &action, NULL) < 0)
         return error_sys(err, errno, "signals");
-    *waiting = all;
-    sigdelset(waiting, SIGCHLD);
     return 0;
 }
 
@@ -294,10 +294,11 @@ static void obey(struct fence *f, pid_t payload) {
     if (message == CONTROL_KILL) kill(payload, SIGKILL);
 }
 
-static _Noreturn void supervise(struct fence *f, pid_t payload, const sigset_t *waiting) {
+static _Noreturn void supervise(struct fence *f, pid_t payload) {
+    static const unsigned long waiting = ALL_BUT_SIGCHLD;
     struct pollfd control = {.fd = f->control[1], .events = POLLIN};
     for (;;) {
-        int n = ppoll(&control, 1, NULL, waiting);
+        int n = (int)syscall(SYS_ppoll, &control, 1L, NULL, &waiting, 8L);
         if (n < 0 && errno != EINTR) _exit(1);
         if (n > 0) obey(f, payload);
         reap(f, payload);
@@ -306,7 +307,6 @@ static _Noreturn void supervise(struct fence *f, pid_t payload, const sigset_t *
 
 _Noreturn void init_main(struct fence *f) {
     _cleanup_error_ struct error err = {0};
-    sigset_t waiting;
     mark(f, STEP_BEGIN);
     close(f->control[0]);
     close(f->release[0]);
@@ -314,7 +314,7 @@ _Noreturn void init_main(struct fence *f) {
         error_sys(&err, errno, "PR_SET_PDEATHSIG");
         give_up(f, &err);
     }
-    if (elsewhere_return(&f->elsewhere, &err) < 0 || take_signals(&waiting, &err) < 0 ||
+    if (elsewhere_return(&f->elsewhere, &err) < 0 || take_signals(&err) < 0 ||
         prepare(f, &err) < 0 || told_receive_host(f, &err) < 0)
         give_up(f, &err);
     mark(f, STEP_ENTERED);
@@ -331,5 +331,5 @@ _Noreturn void init_main(struct fence *f) {
         give_up(f, &err);
     mark(f, STEP_SHRUNK);
     say(f, CONTROL_READY);
-    supervise(f, payload, &waiting);
+    supervise(f, payload);
 }

@@ -50,6 +50,7 @@ static void set_scene(struct scene *s, const char *policy, int (*body)(void)) {
     s->fence.page = mmap(NULL, sizeof *s->fence.page, PROT_READ | PROT_WRITE,
                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(s->fence.page != MAP_FAILED);
+    s->fence.noting = s->fence.page->notes;
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, s->ends), 0);
     s->fence.release[0] = s->ends[0];
     s->child = fork();
