@@ -66,8 +66,7 @@ static bool follows(const struct policy_filter *f) {
         case BPF_JMP | BPF_JA:
         case BPF_JMP | BPF_JEQ | BPF_K:
         case BPF_JMP | BPF_JGT | BPF_K:
-        case BPF_JMP | BPF_JGE | BPF_K:
-        case BPF_JMP | BPF_JSET | BPF_K: break;
+        case BPF_JMP | BPF_JGE | BPF_K: break;
         default: return false;
         }
     }

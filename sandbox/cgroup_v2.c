@@ -6,14 +6,17 @@
  * folder with processes of its own cannot enable memory, pids or io ("no
  * internal processes"; the top is exempt). Our own group has at least ourselves
  * in it, unless it was enabled before by who delegated it (PADDOCK_CGROUP). If
- * we are alone we move to a leaf beside; we never move anybody else.
+ * we and our children are alone we move to a leaf beside; we never move anybody else.
  */
 #include "common/cleanup.h"
 #include "sandbox/cgroup_internal.h"
 
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define V2_CONTROLLERS (CTL_BIT(CTL_MEMORY) | CTL_BIT(CTL_PIDS) | CTL_BIT(CTL_IO))
 
@@ -22,17 +25,40 @@ static unsigned controllers_in(int fd, const char *file) {
     return cgroup_read(fd, file, text, sizeof text) < 0 ? 0 : cgroup_controllers_parse(text);
 }
 
-/* Whether the process list of a group is ours alone. */
-static bool alone_in(int fd) {
-    char text[64];
-    char mine[16];
-    snprintf(mine, sizeof mine, "%d\n", (int)getpid());
-    return cgroup_read(fd, "cgroup.procs", text, sizeof text) > 0 && strcmp(text, mine) == 0;
+/* A child of ours: init, which is there before the groups are. */
+static bool is_child(int pid) {
+    char path[32];
+    char stat[512];
+    int parent = 0;
+    snprintf(path, sizeof path, "/proc/%d", pid);
+    _cleanup_close_ int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0 || cgroup_read(dir, "stat", stat, sizeof stat) <= 0) return false;
+    const char *after = strrchr(stat, ')'); /* the name may hold anything */
+    return after && sscanf(after, ") %*c %d", &parent) == 1 && parent == getpid();
 }
 
+/* Whether the processes of a group are ours alone: we, and children. */
+static bool alone_in(int fd) {
+    char text[256];
+    ssize_t n = cgroup_read(fd, "cgroup.procs", text, sizeof text);
+    if (n <= 0 || n >= (ssize_t)sizeof text - 1) return false;
+    char *end;
+    for (const char *at = text; *at; at = *end == '\n' ? end + 1 : end) {
+        int pid = (int)strtol(at, &end, 10);
+        if (end == at || (pid != getpid() && !is_child(pid))) return false;
+    }
+    return true;
+}
+
+/* Children first: what stays behind when we fail is a group with processes still. */
 static int move_to_leaf(int fd) {
+    char text[256];
     if (mkdirat(fd, "paddock.launcher", 0755) < 0 && errno != EEXIST) return -1;
-    return cgroup_write(fd, "paddock.launcher/cgroup.procs", "0");
+    if (cgroup_read(fd, "cgroup.procs", text, sizeof text) <= 0) return -1;
+    char *rest;
+    for (char *pid = strtok_r(text, "\n", &rest); pid; pid = strtok_r(NULL, "\n", &rest))
+        if (cgroup_write(fd, "paddock.launcher/cgroup.procs", pid) < 0) return -1;
+    return 0;
 }
 
 /* In one write, all or nothing: pids alone would be accepted where there are

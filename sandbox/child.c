@@ -130,9 +130,7 @@ static void mark(struct fence *f, enum step step) {
 static int dress_early(struct fence *f, struct error *err) {
     mark(f, STEP_BEGIN);
     umask(022);
-    if (enter_groups(f, err) < 0 || elsewhere_return(&f->elsewhere, err) < 0 ||
-        reset_signals(err) < 0)
-        return -1;
+    if (enter_groups(f, err) < 0 || reset_signals(err) < 0) return -1;
     if (setsid() < 0) return error_sys(err, errno, "setsid");
     if (drop_privilege(f, err) < 0) return -1;
     mark(f, STEP_DRESSED);
@@ -144,7 +142,11 @@ static int dress(struct fence *f, int *listener, struct error *err) {
         limits_apply(f, err) < 0)
         return -1;
     mark(f, STEP_TOLD);
-    if (await_root(err) < 0 || enter_folder(f->spec->cwd, err) < 0) return -1;
+    /* Back on all cpus only after init's word: it sent us away before that, and
+     * a return that came first would be undone for the whole run. */
+    if (await_root(err) < 0 || elsewhere_return(&f->elsewhere, err) < 0 ||
+        enter_folder(f->spec->cwd, err) < 0)
+        return -1;
     mark(f, STEP_ROOTED);
     if (end_waiting(f) < 0 || landlock_apply(f, err) < 0) return -1;
     mark(f, STEP_LANDLOCKED);

@@ -314,8 +314,9 @@ _Noreturn void init_main(struct fence *f) {
         error_sys(&err, errno, "PR_SET_PDEATHSIG");
         give_up(f, &err);
     }
-    if (elsewhere_return(&f->elsewhere, &err) < 0 || take_signals(&err) < 0 ||
-        prepare(f, &err) < 0 || told_receive_host(f, &err) < 0)
+    /* Back on all cpus after the launcher's word, as it sent us away before it. */
+    if (take_signals(&err) < 0 || prepare(f, &err) < 0 || told_receive_host(f, &err) < 0 ||
+        elsewhere_return(&f->elsewhere, &err) < 0)
         give_up(f, &err);
     mark(f, STEP_ENTERED);
     pid_t payload = fork_payload(f);

@@ -10,8 +10,9 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
-enum { PATIENCE_MS = 2000, STACK_BYTES = 256 << 10 };
+enum { PATIENCE_MS = 2000, STACK_BYTES = 256 << 10, DEADLINE_S = 30 };
 
 void janitor_clean(struct cgroup *cg, struct live *live) {
     _cleanup_error_ struct error err = {0};
@@ -45,10 +46,23 @@ static long wait_for_end(struct pollfd *p) {
     return result;
 }
 
+/* The launcher may have been killed in the middle of malloc(3): on such a heap we
+ * may crash, which gives the locks back, but must not hang. */
+static void take_heart(void) {
+    unsigned long alarm_only = 1UL << (SIGALRM - 1);
+    signal(SIGALRM, SIG_DFL);
+    syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &alarm_only, NULL, 8);
+    alarm(DEADLINE_S);
+}
+
 static int janitor_main(void *arg) {
     const struct janitor *j = arg;
     struct pollfd p = {.fd = j->launcher, .events = POLLIN};
     wait_for_end(&p);
+    /* A caller that reads to the end of its streams must not wait for us. */
+    close(0);
+    close(1);
+    take_heart();
     prctl(PR_SET_NAME, "paddock-janitor", 0, 0, 0);
     janitor_clean(j->cg, j->live);
     syscall(SYS_exit_group, 0);

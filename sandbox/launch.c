@@ -184,6 +184,8 @@ static int prepare_host(struct launch *l, struct error *err) {
         if (cgroup_limit(l->run.cg, &spec->limits, spec->cpus) < 0)
             return error_set(err, ERROR_INTERNAL, "these limits need other groups");
         note_groups(l);
+        if (l->fence.own_proc && !l->fence.page->order.own_proc)
+            return error_set(err, ERROR_INTERNAL, "these limits need a procfs not made ahead");
     } else if (take_host(l, spec->id, err) < 0 ||
                take_groups(l, spec->id, &spec->limits, spec->cpus, err) < 0 ||
                tell_of_host(l, strcmp(spec->image, "host") == 0, err) < 0) {

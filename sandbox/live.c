@@ -217,6 +217,12 @@ static bool slot_is_haunted(const struct live *l, int slot_fd) {
     return faccessat(l->dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+static int slot_sign(int fd, const char *id) {
+    size_t len = strlen(id);
+    if (pwrite(fd, id, len, 0) != (ssize_t)len) return -1;
+    return ftruncate(fd, (off_t)len);
+}
+
 /* The lock on a slot, or -1 when it is taken (errno 0) or cannot be opened. */
 static int take_slot(const struct live *l, int ids, int slot) {
     char name[16];
@@ -228,9 +234,7 @@ static int take_slot(const struct live *l, int ids, int slot) {
         errno = 0;
         return -1;
     }
-    size_t len = strlen(l->id);
-    if (pwrite(fd, l->id, len, 0) != (ssize_t)len || ftruncate(fd, (off_t)len) < 0) return -1;
-    return steal_fd(&fd);
+    return slot_sign(fd, l->id) < 0 ? -1 : steal_fd(&fd);
 }
 
 int live_reserve_ids(struct live *l, uint32_t *base, struct error *err) {
@@ -260,12 +264,18 @@ int live_rename(struct live *l, const char *id, struct error *err) {
     char *copy = is_entry(id) ? strdup(id) : NULL;
     if (!copy) return error_set(err, ERROR_INVALID, "not a name for a sandbox");
     /* The lock is the file's, and goes along. A dead one of that name was swept
-     * when its successor registered, unless that was just now. */
-    int r = rename_exclusive(l->dir, l->id, l->dir, id);
-    if (r < 0 && errno == EEXIST && sweep_in(l->dir, NULL) > 0)
+     * when its successor registered, unless that was just now; and one that has
+     * answered gives its entry back a little later. */
+    int r, saved;
+    for (int i = 0;; i++) {
         r = rename_exclusive(l->dir, l->id, l->dir, id);
+        saved = errno;
+        if (r == 0 || saved != EEXIST || i == LOCK_TRIES) break;
+        if (sweep_in(l->dir, NULL) > 0) continue;
+        struct timespec nap = {.tv_nsec = NS_PER_MS};
+        nanosleep(&nap, NULL);
+    }
     if (r < 0) {
-        int saved = errno;
         free(copy);
         if (saved == EEXIST)
             return error_set(err, ERROR_EXISTS, "a sandbox named %s is running", id);
@@ -273,7 +283,10 @@ int live_rename(struct live *l, const char *id, struct error *err) {
     }
     free(l->id);
     l->id = copy;
-    return 0;
+    /* The slot names the entry that vouches for its ids; see slot_is_haunted(). */
+    return l->slot_fd < 0 || slot_sign(l->slot_fd, id) == 0
+               ? 0
+               : error_sys(err, errno, "live registry: slot of %s", id);
 }
 
 void live_release(struct live *l) {

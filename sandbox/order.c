@@ -97,6 +97,8 @@ void order_take_host(struct fence *f) {
     const struct order *o = &f->page->order;
     f->identity = o->identity;
     f->cgroup_own = o->cgroup_own;
+    f->own_proc = o->own_proc;
+    f->limit_nproc = o->limit_nproc;
     f->base = o->base;
 }
 

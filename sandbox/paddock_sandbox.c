@@ -88,7 +88,7 @@
 #include <sys/stat.h>
 
 enum { EXIT_USAGE = 2, EXIT_OURS = 125 };
-enum { SPEC_BYTES = 4 << 20, READY_LAUNCHERS = 2, MOST_READY = 64 };
+enum { SPEC_BYTES = 4 << 20, READY_LAUNCHERS = 2 };
 
 static const char usage[] =
     "usage: paddock-sandbox run SPEC.json|- [--dir DIR] [--print]\n"
@@ -245,7 +245,7 @@ static int main_serve(int argc, char **argv) {
             path = NULL;
         }
     }
-    if (!path || path[0] == '-' || ready < 1 || ready > MOST_READY)
+    if (!path || path[0] == '-' || ready < 1 || ready > SERVE_MOST_READY)
         return fputs(usage, stderr), EXIT_USAGE;
     return serve(path, ready, serve_one, &err) < 0 ? say_failure(&err) : 0;
 }

@@ -5,7 +5,10 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
+
+enum { PATIENCE_S = 5 };
 
 union fd_space {
     char bytes[CMSG_SPACE(sizeof(int) * REQUEST_FDS)];
@@ -70,6 +73,10 @@ int request_receive(int connection, int fds[REQUEST_FDS], struct error *err) {
                             .msg_controllen = sizeof space.bytes};
     for (int i = 0; i < REQUEST_FDS; i++) fds[i] = -1;
     if (check_peer(connection, err) < 0) return -1;
+    /* Whoever connects and stays silent does not keep a launcher. */
+    struct timeval patience = {.tv_sec = PATIENCE_S};
+    if (setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) < 0)
+        return error_sys(err, errno, "SO_RCVTIMEO");
     ssize_t n = recvmsg(connection, &header, MSG_CMSG_CLOEXEC);
     const struct cmsghdr *c = n == 1 ? CMSG_FIRSTHDR(&header) : NULL;
     if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&

@@ -34,8 +34,9 @@ enum { LATER_MS = 20, FAILED_MS = 1000 };
 struct server {
     int listener;
     int signals;  /* SIGTERM, SIGINT, SIGCHLD */
-    int taken[2]; /* a byte for each connection that was accepted */
+    int taken[2]; /* the pid of each launcher that has accepted a connection */
     int wanted, ready;
+    pid_t waiting[SERVE_MOST_READY]; /* the launchers that have not; 0: a free place */
     unsigned serial;
     int64_t not_before; /* when to make the next launcher */
     serve_run *run;
@@ -56,7 +57,8 @@ static int launcher_run(struct server *s, struct launch *l, struct fence_page *p
                         struct error *err) {
     /* The run is its caller's now, not the server's. */
     prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
-    if (write(s->taken[1], "", 1) < 0) errno = 0;
+    pid_t self = getpid(); /* less than PIPE_BUF: in one piece */
+    if (write(s->taken[1], &self, sizeof self) < 0) errno = 0;
     close(s->listener);
     close(s->taken[1]);
     int fds[REQUEST_FDS];
@@ -110,6 +112,32 @@ static int launcher_main(struct server *s, pid_t server, struct error *err) {
 
 /* ---- the server ---- */
 
+static void remember(struct server *s, pid_t pid) {
+    for (size_t i = 0; i < ARRAY_SIZE(s->waiting); i++) {
+        if (s->waiting[i]) continue;
+        s->waiting[i] = pid;
+        s->ready++;
+        return;
+    }
+}
+
+static bool forget(struct server *s, pid_t pid) {
+    for (size_t i = 0; i < ARRAY_SIZE(s->waiting); i++) {
+        if (s->waiting[i] != pid) continue;
+        s->waiting[i] = 0;
+        s->ready--;
+        return true;
+    }
+    return false;
+}
+
+static void take_news(struct server *s) {
+    pid_t pids[SERVE_MOST_READY];
+    ssize_t n = read(s->taken[0], pids, sizeof pids);
+    for (ssize_t i = 0; i < n / (ssize_t)sizeof *pids; i++) forget(s, pids[i]);
+    if (n > 0 && s->ready > 0) s->not_before = clock_mono_ns() + LATER_MS * NS_PER_MS;
+}
+
 static int make_launcher(struct server *s, struct error *err) {
     pid_t server = getpid();
     s->serial++;
@@ -121,7 +149,7 @@ static int make_launcher(struct server *s, struct error *err) {
         if (r < 0) log_warn("%s", error_text(&why));
         _exit(r < 0 ? 1 : 0);
     }
-    s->ready++;
+    remember(s, pid);
     return 0;
 }
 
@@ -161,11 +189,15 @@ static int prepare(struct server *s, const char *path, struct error *err) {
     return s->signals < 0 ? error_sys(err, errno, "signalfd") : 0;
 }
 
-/* A launcher that ends without having been taken could not be made ready. */
+/* A launcher that ends without having been taken could not be made ready, or was
+ * killed: its place is free again, but not at once. It said that it was taken
+ * before it ended, so that news is read between its end and the verdict. */
 static void bury(struct server *s) {
-    int status;
-    while (waitpid(-1, &status, WNOHANG) > 0)
-        if (status != 0) s->not_before = clock_mono_ns() + FAILED_MS * NS_PER_MS;
+    pid_t pid;
+    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
+        take_news(s);
+        if (forget(s, pid)) s->not_before = clock_mono_ns() + FAILED_MS * NS_PER_MS;
+    }
 }
 
 /* False when told to stop. */
@@ -176,14 +208,6 @@ static bool take_signals(struct server *s) {
         bury(s);
     }
     return true;
-}
-
-static void take_news(struct server *s) {
-    char bytes[64];
-    ssize_t n = read(s->taken[0], bytes, sizeof bytes);
-    if (n <= 0) return;
-    s->ready -= (int)n;
-    if (s->ready > 0) s->not_before = clock_mono_ns() + LATER_MS * NS_PER_MS;
 }
 
 static void fill(struct server *s) {

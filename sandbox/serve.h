@@ -8,6 +8,8 @@
 
 #include "common/error.h"
 
+enum { SERVE_MOST_READY = 64 };
+
 /* What a launcher does with its request: `spec_fd` and `dir_fd` are its own, 0, 1
  * and 2 are the caller's, who waits at the other end of `caller`. The exit status,
  * which the caller is told if launch_run() has not done so. */

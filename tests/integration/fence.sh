@@ -38,6 +38,21 @@ launch '["python3", "fence_probe.py", "open"]' \
 is "without the filter the other layers hold" "done" \
     "$(grep -vE '^info|system call unshare 10000000' "$run/stdout")$(field '.error // empty')"
 
+# The launch moves its processes about; the program may use every cpu we may.
+for _ in $(seq 20); do
+    launch '["grep", "Cpus_allowed_list", "/proc/self/status"]'
+    cat "$run/stdout"
+done >"$work/cpus"
+is "the program has all the cpus" "$(grep Cpus_allowed_list /proc/self/status)" "$(sort -u "$work/cpus")"
+
+# Where no control groups are mounted the fence stands, and says what it lacks.
+if [ "$(id -u)" = 0 ]; then
+    prepare '["sh", "-c", "echo here"]'
+    unshare -m sh -c 'awk "\$3 ~ /^cgroup/ { print \$2 }" /proc/mounts | sort -r | xargs -r umount -l &&
+        exec "$0" run "$1/spec.json" --dir "$1"' "$bin/paddock-sandbox" "$run" 2>"$run/errors"
+    is "root without control groups" "exit here" "$(field '.ended + (.error // "")') $(cat "$run/stdout")"
+fi
+
 # ---- the workspace ----
 mkdir -p "$work/source/sub" && chmod 700 "$work/source" "$work/source/sub"
 echo secret >"$work/source/sub/private" && chmod 600 "$work/source/sub/private"

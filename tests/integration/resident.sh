@@ -49,6 +49,15 @@ for _ in 1 2 3 4 5 6; do
     cat "$run/stdout" >>"$work/seen"
 done
 is "nothing is used twice" "0 0 0 0 0 0" "$(paste -sd' ' "$work/seen")"
+# The answer comes before the last run's entry is given back.
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
+    ask '["true"]' '.id = "same-again"'
+    field .ended >>"$work/again"
+done
+is "the same id again, at once" "exit" "$(sort -u "$work/again" | paste -sd' ')"
+pkill -9 -P "$server"
+ask '["true"]' # of a launcher that died ready, the place is filled again
+is "launchers that were killed are replaced" "exit" "$(field .ended)"
 for i in 1 2 3 4; do
     prepare '["sh", "-c", "sleep 0.3; echo done"]'
     "$bin/paddock-sandbox" ask "$socket" "$run/spec.json" --dir "$run" &
