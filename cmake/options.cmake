@@ -19,6 +19,12 @@ elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_compile_options(paddock_options INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 endif()
 
+# Coverage that guides the fuzzer; the engine itself is linked by tests/fuzz alone.
+if(PADDOCK_FUZZ)
+  target_compile_options(paddock_options INTERFACE -fsanitize=fuzzer-no-link)
+  target_link_options(paddock_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 # paddock_static(TARGET): no dynamic loader on the launch path. A dynamic exec
 # costs about half a millisecond (docs/benchmarks.md), and nothing an attacker
 # could preload is looked for. Sanitizers need the dynamic runtime.

@@ -13,9 +13,13 @@
 
 int file_read_fd(int fd, size_t max, struct buf *out, struct error *err) {
     for (;;) {
-        char *to = buf_reserve(out, 65536);
+        /* Most of what is read is small; a large buffer is a mapping made and
+         * unmade. So what there is is filled first. */
+        size_t room = out->cap > out->len ? out->cap - out->len - 1 : 0;
+        if (room < 512) room = out->len < 4095 ? 4095 : out->len;
+        char *to = buf_reserve(out, room);
         if (!to) return error_sys(err, ENOMEM, "read");
-        ssize_t n = read(fd, to, 65536);
+        ssize_t n = read(fd, to, room);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return error_sys(err, errno, "read");
         out->len += (size_t)n;
@@ -33,6 +37,8 @@ int file_read_at(int dirfd, const char *path, size_t max, struct buf *out, struc
     struct stat st;
     if (fstat(fd, &st) < 0) return error_sys(err, errno, "%s", path);
     if (S_ISDIR(st.st_mode)) return error_sys(err, EISDIR, "%s", path);
+    if (st.st_size > 0 && (size_t)st.st_size <= max && !buf_reserve(out, (size_t)st.st_size + 512))
+        return error_sys(err, ENOMEM, "%s", path);
     if (file_read_fd(fd, max, out, err) < 0) return error_wrap(err, "%s", path);
     return 0;
 }
@@ -109,6 +115,10 @@ int dir_open(const char *path, struct error *err) {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) error_sys(err, errno, "%s", path);
     return fd;
+}
+
+int rename_exclusive(int from_dir, const char *from, int to_dir, const char *to) {
+    return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, 1 /* RENAME_NOREPLACE */);
 }
 
 int open_beneath(int dirfd, const char *path, int flags, mode_t mode) {

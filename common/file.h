@@ -49,6 +49,8 @@ struct tree_stats {
  * their rwx bits. For trees that we trust not to change meanwhile. */
 int tree_copy(int from_dirfd, int to_dirfd, struct tree_stats *stats, struct error *err);
 
+/* renameat2(2) that never replaces: 0, or -1 and errno (EEXIST). */
+int rename_exclusive(int from_dir, const char *from, int to_dir, const char *to);
 /* openat2(2) that stays beneath dirfd and follows no link at all; -1 and errno. */
 int open_beneath(int dirfd, const char *path, int flags, mode_t mode);
 

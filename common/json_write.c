@@ -47,6 +47,10 @@ static void put_text(struct json_writer *w, const char *s, size_t len) {
     const unsigned char *p = (const unsigned char *)s;
     size_t start = 0;
     for (size_t i = 0; i < len;) {
+        if (p[i] < 0x80) {
+            i++;
+            continue;
+        }
         size_t n = utf8_sequence(p + i, len - i);
         if (n) {
             i += n;
@@ -65,8 +69,9 @@ static void put_text(struct json_writer *w, const char *s, size_t len) {
     else check(w, yajl_gen_string(w->gen, (const unsigned char *)clean.data, clean.len));
 }
 
+/* Ours, so in order. */
 static void put_key(struct json_writer *w, const char *key) {
-    if (key) put_text(w, key, strlen(key));
+    if (key) check(w, yajl_gen_string(w->gen, (const unsigned char *)key, strlen(key)));
 }
 
 void json_open_object(struct json_writer *w, const char *key) {

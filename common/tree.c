@@ -61,8 +61,7 @@ static int empty_into(int top, int fd, uint64_t *serial, struct error *err) {
             return error_sys(err, errno, "remove folder %s", e->d_name);
         char fresh[64];
         do snprintf(fresh, sizeof fresh, ".removing-%llu", (unsigned long long)(*serial)++);
-        while (renameat2(fd, e->d_name, top, fresh, 1 /* RENAME_NOREPLACE */) < 0 &&
-               errno == EEXIST);
+        while (rename_exclusive(fd, e->d_name, top, fresh) < 0 && errno == EEXIST);
         if (faccessat(top, fresh, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
             return error_sys(err, errno, "move %s", e->d_name);
     }

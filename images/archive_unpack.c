@@ -199,8 +199,8 @@ static int make_link(struct unpack *u, const struct place *p, const char *target
     for (const unsigned char *c = (const unsigned char *)target; *c; c++)
         if (*c < 0x20 || *c == 0x7f)
             return refuse(u, p->path, "is a symbolic link to a name with a control character");
-    if (!u->limits->any_link_target && !link_stays_inside(p->path, target))
-        return refuse(u, p->path, "is a symbolic link that leaves the tree");
+    const char *why = u->limits->any_link_target ? NULL : link_objection(p->path, target);
+    if (why) return refuse(u, p->path, why);
     if (symlinkat(target, p->parent, p->base) < 0) return create_error(u, p);
     u->stats.files++;
     return 0;

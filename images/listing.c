@@ -83,6 +83,13 @@ const char *path_objection(const char *path) {
     return text_objection(path, len);
 }
 
+const char *link_objection(const char *path, const char *target) {
+    if (!link_stays_inside(path, target)) return "is a symbolic link that leaves the tree";
+    if (text_objection(target, strlen(target)))
+        return "is a symbolic link to a name that is not plain text";
+    return NULL;
+}
+
 static int refuse(struct walk *w, const char *why) {
     _cleanup_free_ char *shown = str_printable(buf_text(&w->path), w->path.len);
     return error_set(w->err, ERROR_INVALID, "%s: %s", shown ? shown : "?", why);
@@ -141,10 +148,8 @@ static int add_link(struct walk *w, int dirfd, const char *name) {
     ssize_t n = readlinkat(dirfd, name, target, sizeof target - 1);
     if (n < 0) return system_error(w);
     target[n] = '\0';
-    if (!link_stays_inside(e->path, target))
-        return refuse(w, "is a symbolic link that leaves the tree");
-    if (text_objection(target, (size_t)n))
-        return refuse(w, "is a symbolic link to a name that is not plain text");
+    const char *why = link_objection(e->path, target);
+    if (why) return refuse(w, why);
     e->mode = 0777;
     e->bytes = (uint64_t)n;
     e->target = strdup(target);

@@ -52,6 +52,10 @@ void listing_free(struct listing *l);
  * component, never leaves the tree. */
 bool link_stays_inside(const char *path, const char *target);
 
+/* Whether a tree may hold this link: NULL when so, else the reason. Both who
+ * unpacks and who lists ask it, so that what was let in can be listed. */
+const char *link_objection(const char *path, const char *target);
+
 /* Whether bytes from outside may become a path below a folder of ours: as
  * path_is_confined(), and UTF-8 without control characters, at most
  * LISTING_DEPTH_MAX components. NULL when so, else the reason ("is absolute"). */

@@ -39,6 +39,14 @@ int policy_call_number(const char *name) {
     return POLICY_CALL_UNKNOWN;
 }
 
+char *policy_call_named(int number) {
+    _cleanup_free_ char *known = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number);
+    if (known) return steal_ptr(&known);
+    for (size_t i = 0; i < ARRAY_SIZE(younger); i++)
+        if (younger[i].number == number) return strdup(younger[i].name);
+    return str_printf("call-%d", number);
+}
+
 static int compare_uses(const void *a, const void *b) {
     const struct policy_use *x = a;
     const struct policy_use *y = b;

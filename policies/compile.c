@@ -36,7 +36,10 @@ static uint32_t action_code(enum policy_action action, int errno_value) {
     case POLICY_ERRNO: return SCMP_ACT_ERRNO((uint32_t)errno_value);
     case POLICY_KILL: break;
     }
-    return SCMP_ACT_KILL_PROCESS;
+    /* Not the kernel's own kill, which leaves no word of what was called: the
+     * launcher is asked, never lets the call pass, and ends the run. Who cannot
+     * listen turns these into kills (policy_filter_unheard()). */
+    return SCMP_ACT_NOTIFY;
 }
 
 static uint32_t rule_code(const struct policy_rule *rule) {
@@ -183,14 +186,15 @@ static int compile_parts(const struct compiler *c, struct policy_filter *out, st
     for (size_t i = 0; rc == 0 && i < c->part_count; i++) rc = compile_part(c, i, &parts[i], err);
     if (rc == 0) rc = policy_join(parts, c->part_count, c->routes, c->route_count, out, err);
     for (size_t i = 0; i < c->part_count; i++) free(parts[i].insns);
-    return rc;
+    return rc == 0 ? policy_shrink(out, err) : rc;
 }
 
 int policy_compile(const struct policy *p, struct policy_filter *out, struct error *err) {
     *out = (struct policy_filter){0};
-    /* Level 3 is what Linux 4.14 offers. Saying so keeps the program the same
-     * whatever kernel compiles it, and libseccomp from probing this one. */
-    seccomp_api_set(3);
+    /* Level 5 is what Linux 5.0 offers, the first with notifications. Saying so
+     * keeps the program the same whatever kernel compiles it, and libseccomp from
+     * probing this one. */
+    seccomp_api_set(5);
     _cleanup_(compiler_clear) struct compiler c = {.p = p};
     int rc = policy_uses(p, &c.uses, &c.use_count, err);
     if (rc == 0) rc = plan(&c, err);

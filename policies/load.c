@@ -110,6 +110,8 @@ static int read_policy(const struct json *doc, struct policy *p, struct error *e
     json_get_bool(&r, "devpts", JSON_OPTIONAL, &p->devpts);
     json_get_bool(&r, "exec_workspace", JSON_OPTIONAL, &p->exec_workspace);
     json_get_bool(&r, "exec_tmp", JSON_OPTIONAL, &p->exec_tmp);
+    p->proc_machine = true;
+    json_get_bool(&r, "proc_machine", JSON_OPTIONAL, &p->proc_machine);
     read_devices(&r, &p->devices);
     const struct json *rules = json_get_array(&r, "rules", JSON_REQUIRED);
     if (rules && read_rules(rules, p, err) < 0) return -1;
@@ -144,6 +146,7 @@ static int take_prebuilt(const struct policy_prebuilt *known, struct policy *out
                            .devpts = known->devpts,
                            .exec_workspace = known->exec_workspace,
                            .exec_tmp = known->exec_tmp,
+                           .proc_machine = known->proc_machine,
                            .devices = strv_copy((char *const *)known->devices)};
     memcpy(out->sha256, known->policy_sha256, DIGEST_HEX);
     if (out->name && out->devices) return 0;

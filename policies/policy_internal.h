@@ -18,7 +18,7 @@ struct policy_prebuilt {
     const char *name;
     enum policy_action default_action;
     int default_errno;
-    bool loopback, devpts, exec_workspace, exec_tmp;
+    bool loopback, devpts, exec_workspace, exec_tmp, proc_machine;
     const char *const *devices; /* NULL-terminated */
 };
 
@@ -40,6 +40,28 @@ int policy_call_number(const char *name);
 /* "?mseal": may be unknown. */
 bool policy_call_optional(const char *name);
 const char *policy_call_name(const char *name); /* without the '?' */
+
+/* ---- decide.c ---- */
+
+bool policy_rule_names(const struct policy_rule *rule, const char *call);
+bool policy_condition_holds(const struct policy_condition *c, const uint64_t *args);
+
+/* ---- arguments.c: `number` is a call, `args` its six registers ---- */
+
+/* "family"; NULL for an argument nobody looks at. */
+const char *policy_argument_name(int number, unsigned argument);
+/* How many registers are worth showing. */
+unsigned policy_argument_count(int number, const uint64_t *args);
+/* The bits of an argument that a learned condition compares; 0: none. */
+uint64_t policy_argument_learned(int number, unsigned argument);
+/* "AF_PACKET", "CLONE_NEWUSER|SIGCHLD", "0x3". */
+void policy_argument_text(int number, unsigned argument, const uint64_t *args, struct buf *out);
+
+/* ---- observe.c ---- */
+
+/* The bits of an argument that learning looks at: those of a proposal, and those
+ * that a condition of the base compares. */
+uint64_t policy_observed_bits(const struct policy *base, int number, unsigned argument);
 
 /* One mention of one call in one rule. */
 struct policy_use {
@@ -72,6 +94,8 @@ int policy_check(const struct policy *p, const struct json *doc, struct error *e
 bool policy_constant(const char *name, size_t len, uint64_t *value);
 /* The errno called `name`, or 0. */
 int policy_errno(const char *name);
+/* The other way round; NULL for a number that has none. */
+const char *policy_errno_name(int value);
 /* For the tests: the names in table order, NULL behind the last. */
 const char *policy_constant_at(size_t i);
 
@@ -94,5 +118,18 @@ struct policy_route {
 int policy_join(const struct policy_part *parts, size_t part_count,
                 const struct policy_route *routes, size_t route_count, struct policy_filter *out,
                 struct error *err);
+
+/* ---- shrink.c ---- */
+
+/* The native architecture, as a filter sees it. */
+#if defined __x86_64__
+#define SECCOMP_ARCH AUDIT_ARCH_X86_64
+#elif defined __aarch64__
+#define SECCOMP_ARCH AUDIT_ARCH_AARCH64
+#endif
+
+/* Rewrites a program into one that answers every call in the same way with fewer
+ * instructions; leaves it where that cannot be done. -1 only for lack of memory. */
+int policy_shrink(struct policy_filter *f, struct error *err);
 
 #endif

@@ -84,17 +84,8 @@ void cgroup_group_clear(struct cgroup_group *g) {
     *g = (struct cgroup_group){.fd = -1, .parent = -1};
 }
 
-static void pending_clear(struct cgroup *cg) {
-    if (!cg->pending) return;
-    cgroup_map_clear(&cg->pending->map);
-    free(cg->pending->cpus);
-    free(cg->pending);
-    cg->pending = NULL;
-}
-
 void cgroup_free(struct cgroup *cg) {
     if (!cg) return;
-    pending_clear(cg);
     for (size_t i = 0; i < cg->count; i++) cgroup_group_clear(&cg->groups[i]);
     for (int i = 0; i < CGROUP_CONTROLS; i++) free(cg->controls[i].detail);
     if (cg->oom_fd >= 0) close(cg->oom_fd);
@@ -111,7 +102,7 @@ static void control_set(struct cgroup *cg, enum cgroup_control c, bool on, const
     if (vasprintf(&detail, fmt, ap) < 0) detail = NULL;
     free(cg->controls[c].detail);
     cg->controls[c] =
-        (struct cgroup_state){.on = on, .group = on ? (int)cg->count - 1 : -1, .detail = detail};
+        (struct cgroup_state){.on = on, .group = on ? (int)cg->at : -1, .detail = detail};
 }
 
 void cgroup_control_on(struct cgroup *cg, enum cgroup_control c, const char *fmt, ...) {
@@ -164,10 +155,10 @@ static bool is_cgroupfs(int fd, bool unified) {
 
 /* Opens <mount><base>/paddock, making it if need be. */
 static int open_parent(const char *path, bool unified) {
-    int fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT) {
         if (mkdir(path, 0755) < 0 && errno != EEXIST) return -1;
-        fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        fd = openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     }
     if (fd >= 0 && !is_cgroupfs(fd, unified)) {
         close(fd);
@@ -210,21 +201,24 @@ static int make_folders(const struct cgroup *cg, const char *parent_path, struct
 }
 
 struct cgroup_group *cgroup_group_make(struct cgroup *cg, const struct cgroup_hierarchy *h,
-                                       const char *base) {
+                                       const char *base, bool own_parent) {
     if (cg->count == CGROUP_GROUPS) {
         errno = ENOSPC;
         return NULL;
     }
-    _cleanup_free_ char *parent_path = str_printf("%s%s/paddock", h->mount, base);
+    _cleanup_free_ char *parent_path = str_printf("%s%s/paddock%s%s", h->mount, base,
+                                                  own_parent ? "-" : "", own_parent ? cg->id : "");
     struct cgroup_group g = {
         .unified = h->unified, .controllers = h->controllers, .fd = -1, .parent = -1};
     g.path = parent_path ? str_printf("%s/%s", parent_path, cg->id) : NULL;
-    g.in_hierarchy =
-        str_printf("%s%s/paddock/%s", strcmp(h->root, "/") == 0 ? "" : h->root, base, cg->id);
-    g.lone_parent = base[0] != '\0';
+    if (g.path)
+        g.in_hierarchy =
+            str_printf("%s%s", strcmp(h->root, "/") == 0 ? "" : h->root, g.path + strlen(h->mount));
+    g.lone_parent = own_parent || base[0] != '\0';
     if (g.path && g.in_hierarchy && strv_push(&cg->paths, g.path) == 0) {
         if (make_folders(cg, parent_path, &g) == 0) {
             cg->groups[cg->count] = g;
+            cg->at = cg->count;
             return &cg->groups[cg->count++];
         }
         size_t last = strv_len(cg->paths) - 1;
@@ -264,7 +258,8 @@ static const unsigned control_needs[CGROUP_CONTROLS] = {
     [CGROUP_CPU] = CTL_BIT(CTL_CPUACCT),     [CGROUP_CPUSET] = CTL_BIT(CTL_CPUSET),
     [CGROUP_MEMORY] = CTL_BIT(CTL_MEMORY),   [CGROUP_PIDS] = CTL_BIT(CTL_PIDS),
     [CGROUP_IO] = CTL_BIT(CTL_IO),           [CGROUP_FREEZE] = CTL_BIT(CTL_FREEZER),
-    [CGROUP_DEVICES] = CTL_BIT(CTL_DEVICES),
+    [CGROUP_DEVICES] = CTL_BIT(CTL_DEVICES), [CGROUP_CPU_SHARE] = CTL_BIT(CTL_CPU),
+    [CGROUP_IO_RATE] = CTL_BIT(CTL_IO),
 };
 
 /* The controllers that are still to be found somewhere. */
@@ -274,7 +269,12 @@ static unsigned still_needed(const struct cgroup *cg, const struct cgroup_want *
         if (!cg->controls[c].on) needed |= control_needs[c];
     /* A cpuset that allows everything would only cost time. */
     if (!want->cpus) needed &= ~CTL_BIT(CTL_CPUSET);
-    return needed;
+    if (!want->limits->cpu_percent) needed &= ~CTL_BIT(CTL_CPU);
+    /* Nor does a group of its own for the bytes read and written alone:
+     * getrusage(2) tells them. A user namespace makes no nodes, and has only those
+     * it was given: a list of devices adds nothing where none were lent. */
+    if (!want->limits->io_count) needed &= ~CTL_BIT(CTL_IO);
+    return needed & ~CTL_BIT(CTL_DEVICES);
 }
 
 static int create_unified(struct cgroup *cg, const struct cgroup_map *map,
@@ -282,6 +282,8 @@ static int create_unified(struct cgroup *cg, const struct cgroup_map *map,
     const struct cgroup_hierarchy *unified = cgroup_map_unified(map);
     for (int c = 0; c < CGROUP_CONTROLS; c++) cgroup_control_off(cg, c, "no such controller");
     if (!want->cpus) cgroup_control_off(cg, CGROUP_CPUSET, "no list of cpus asked for");
+    cgroup_control_off(cg, CGROUP_MEMORY_HIGH, "v1 has no such limit");
+    cgroup_control_off(cg, CGROUP_EXCLUSIVE, "v1 cpusets keep out other cpusets only");
     return unified ? cgroup_v2_create(cg, unified, want, err) : 0;
 }
 
@@ -324,42 +326,19 @@ int cgroup_create(const char *id, const struct spec_limits *limits, const char *
                   struct cgroup **out, struct error *err) {
     _cleanup_cgroup_map_ struct cgroup_map map = {0};
     *out = NULL;
-    if (cgroup_map_load(&map, err) < 0) return -1;
+    if (!weaken("cgroup") && cgroup_map_load(&map, err) < 0) return -1;
     return cgroup_create_on(&map, getenv("PADDOCK_CGROUP"), id, limits, cpus, out, err);
 }
 
-static int begin(struct cgroup *cg, const struct spec_limits *limits, const char *cpus,
-                 struct error *err) {
-    struct cgroup_pending *p = cg->pending = calloc(1, sizeof *p);
-    if (!p) return error_sys(err, ENOMEM, "pending groups");
-    if (limits) p->limits = *limits;
-    if (cpus && !(p->cpus = strdup(cpus))) return error_sys(err, ENOMEM, "pending groups");
-    if (!weaken("cgroup") && cgroup_map_load(&p->map, err) < 0) return -1;
-    struct cgroup_want want = want_of(&p->map, getenv("PADDOCK_CGROUP"), &p->limits, p->cpus);
-    return create_unified(cg, &p->map, &want, err);
-}
-
-int cgroup_begin(const char *id, const struct spec_limits *limits, const char *cpus,
-                 struct cgroup **out, struct error *err) {
-    *out = NULL;
-    if (!str_is_name(id)) return error_set(err, ERROR_INVALID, "cgroup: not a name for a group");
-    struct cgroup *cg = cgroup_new(id);
-    if (!cg) return error_sys(err, ENOMEM, "cgroup %s", id);
-    if (begin(cg, limits, cpus, err) < 0) {
-        cgroup_destroy(cg, 100, NULL);
-        return error_wrap(err, "cgroup %s", id);
+int cgroup_limit(struct cgroup *cg, const struct spec_limits *limits, const char *cpus) {
+    if (cpus || limits->cpu_percent || limits->io_count || limits->cpus_exclusive) return -1;
+    struct cgroup_want want = {.limits = limits};
+    for (cg->at = 0; cg->at < cg->count; cg->at++) {
+        const struct cgroup_group *g = &cg->groups[cg->at];
+        if (g->unified) cgroup_v2_limit(cg, g, g->asked, &want);
+        else cgroup_v1_limit(cg, g, g->asked, &want);
     }
-    *out = cg;
     return 0;
-}
-
-int cgroup_complete(struct cgroup *cg, struct error *err) {
-    const struct cgroup_pending *p = cg->pending;
-    if (!p) return 0;
-    struct cgroup_want want = want_of(&p->map, getenv("PADDOCK_CGROUP"), &p->limits, p->cpus);
-    int result = create_others(cg, &p->map, &want, err);
-    pending_clear(cg);
-    return result < 0 ? error_wrap(err, "cgroup %s", cg->id) : 0;
 }
 
 int cgroup_attach(struct cgroup *cg, pid_t pid, bool cloned_into, struct error *err) {

@@ -30,6 +30,11 @@ enum cgroup_control {
     CGROUP_IO, /* accounting */
     CGROUP_FREEZE,
     CGROUP_DEVICES, /* v1 list only, for now */
+    /* These only where they are asked for. */
+    CGROUP_CPU_SHARE,   /* limits.cpu_percent */
+    CGROUP_MEMORY_HIGH, /* limits.memory_high_bytes; v2 only */
+    CGROUP_IO_RATE,     /* limits.io */
+    CGROUP_EXCLUSIVE,   /* limits.cpus_exclusive; v2 only */
     CGROUP_CONTROLS,
 };
 
@@ -43,18 +48,15 @@ struct cgroup_usage { /* −1: not known */
     int64_t pressure_cpu_ns, pressure_memory_ns, pressure_io_ns; /* "some" totals */
 };
 
-/* `id` names the group. Fails only on real trouble (out of memory, a half-made
+/* `id` names the group. `limits` and what it points to is borrowed, by
+ * cgroup_begin() until cgroup_complete(). Fails only on real trouble (out of memory, a half-made
  * group that could not be undone), not for lack of privilege. */
 int cgroup_create(const char *id, const struct spec_limits *limits, const char *cpus,
                   struct cgroup **out, struct error *err);
 
-/* The same in two steps, for a launcher that has its child do something else
- * meanwhile. The first makes the unified group, which a process can be cloned
- * into; until the second has made the others, what cgroup_enforces() says is
- * not final. After a failure of the second the object is still the caller's. */
-int cgroup_begin(const char *id, const struct spec_limits *limits, const char *cpus,
-                 struct cgroup **out, struct error *err);
-int cgroup_complete(struct cgroup *cg, struct error *err);
+/* Sets the limits of groups that were made without any. -1 when these limits need
+ * other groups, and nothing was done. */
+int cgroup_limit(struct cgroup *cg, const struct spec_limits *limits, const char *cpus);
 
 /* Whether the kernel really has this control here, and what file says so or
  * why not (borrowed text, never NULL). */
@@ -89,6 +91,8 @@ int cgroup_oom_fd(const struct cgroup *cg);
 /* Empties that descriptor and says whether memory ran out at any time so far. */
 bool cgroup_oom_seen(struct cgroup *cg);
 
+/* Only what is looked at while the program runs: cpu time and refused forks. */
+void cgroup_glance(struct cgroup *cg, struct cgroup_usage *out);
 void cgroup_sample(struct cgroup *cg, struct cgroup_usage *out);
 /* How many processes are in it: 0 only when all groups are empty; -1 unknown. */
 int64_t cgroup_population(struct cgroup *cg);

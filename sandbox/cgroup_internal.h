@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 enum controller {
+    CTL_CPU,
     CTL_CPUACCT,
     CTL_CPUSET,
     CTL_MEMORY,
@@ -72,8 +73,9 @@ void cgroup_bases_clear(struct cgroup_bases *bases);
 
 struct cgroup_group {
     bool unified;
-    bool lone_parent; /* "paddock" lies in our own group and goes when empty */
+    bool lone_parent; /* "paddock" is to go when empty; see cgroup_group_make() */
     unsigned controllers;
+    unsigned asked;     /* of those, what the limits are set with; see cgroup_limit() */
     int parent, fd;     /* of ".../paddock" and ".../paddock/<id>", O_PATH */
     char *path;         /* absolute */
     char *in_hierarchy; /* as /proc/<pid>/cgroup shows it */
@@ -85,24 +87,17 @@ struct cgroup_state {
     char *detail;
 };
 
-/* What cgroup_complete() needs of cgroup_begin(). */
-struct cgroup_pending {
-    struct cgroup_map map;
-    struct spec_limits limits;
-    char *cpus; /* NULL: none asked for */
-};
-
 #define CGROUP_GROUPS CGROUP_DOOR_MAX
 struct cgroup {
     char *id;
     struct cgroup_group groups[CGROUP_GROUPS];
     size_t count;
+    size_t at; /* the group whose controls are being set */
     struct cgroup_state controls[CGROUP_CONTROLS];
     char **paths;
     int oom_fd;
     bool oom_seen;
-    struct cgroup_pending *pending; /* between begin and complete, else NULL */
-    int64_t pids_refused;           /* before we forbade forks in order to kill; -1: not yet */
+    int64_t pids_refused; /* before we forbade forks in order to kill; -1: not yet */
 };
 
 /* cgroup_create() on a given map. */
@@ -112,10 +107,12 @@ int cgroup_create_on(const struct cgroup_map *map, const char *delegated, const 
 struct cgroup *cgroup_new(const char *id);
 void cgroup_free(struct cgroup *cg);
 
-/* Makes <mount><base>/paddock/<id> and adds it. NULL and errno; EEXIST when
- * there is a group of that name with processes in it. */
+/* Makes <mount><base>/paddock/<id> and adds it, or <mount><base>/paddock-<id>/<id>
+ * where the folder between is to be the sandbox's own as well. The one between
+ * goes with the last group in it unless it is "paddock" at the hierarchy's top.
+ * NULL and errno; EEXIST when there is a group of that name with processes. */
 struct cgroup_group *cgroup_group_make(struct cgroup *cg, const struct cgroup_hierarchy *h,
-                                       const char *base);
+                                       const char *base, bool own_parent);
 /* Removes the last group made. */
 void cgroup_group_undo(struct cgroup *cg);
 void cgroup_group_clear(struct cgroup_group *g);
@@ -124,7 +121,7 @@ const struct cgroup_group *cgroup_group_of(const struct cgroup *cg, enum cgroup_
 const struct cgroup_group *cgroup_unified_of(const struct cgroup *cg);
 
 void cgroup_control_on(struct cgroup *cg, enum cgroup_control c, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4))); /* in the last group made */
+    __attribute__((format(printf, 3, 4))); /* in the group at hand */
 void cgroup_control_off(struct cgroup *cg, enum cgroup_control c, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -145,6 +142,18 @@ struct cgroup_want {
     unsigned elsewhere; /* controllers that v1 hierarchies have */
 };
 
+/* Which disk an entry is about, as "major:minor" (a partition's disk, since the
+ * block layer limits whole ones). 0, or -1 with the reason as text in `out`. */
+#define CGROUP_DEVICE_TEXT 160
+int cgroup_io_device(const struct spec_io *io, char out[CGROUP_DEVICE_TEXT]);
+
+/* Sets what was asked for in a v2 group whose controllers are enabled. */
+void cgroup_v2_limit(struct cgroup *cg, const struct cgroup_group *g, unsigned wanted,
+                     const struct cgroup_want *want);
+
+/* Sets the limits in a group that was made with `needed`. */
+void cgroup_v1_limit(struct cgroup *cg, const struct cgroup_group *g, unsigned needed,
+                     const struct cgroup_want *want);
 int cgroup_v1_create(struct cgroup *cg, const struct cgroup_hierarchy *h, unsigned needed,
                      const struct cgroup_want *want, struct error *err);
 int cgroup_v2_create(struct cgroup *cg, const struct cgroup_hierarchy *h,

@@ -11,9 +11,9 @@
 #define LAUNCHER_LEAF "/paddock.launcher"
 
 static const char *const controller_names[CTL_COUNT] = {
-    [CTL_CPUACCT] = "cpuacct", [CTL_CPUSET] = "cpuset", [CTL_MEMORY] = "memory",
-    [CTL_PIDS] = "pids",       [CTL_IO] = "io",         [CTL_FREEZER] = "freezer",
-    [CTL_DEVICES] = "devices",
+    [CTL_CPU] = "cpu",         [CTL_CPUACCT] = "cpuacct", [CTL_CPUSET] = "cpuset",
+    [CTL_MEMORY] = "memory",   [CTL_PIDS] = "pids",       [CTL_IO] = "io",
+    [CTL_FREEZER] = "freezer", [CTL_DEVICES] = "devices",
 };
 
 static unsigned controller_bit(const char *name, size_t len) {

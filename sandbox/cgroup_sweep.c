@@ -20,14 +20,22 @@ static const struct cgroup_hierarchy *hierarchy_of(const struct cgroup_map *map,
     return best;
 }
 
-/* Splits ".../paddock/<id>" behind ".../paddock"; NULL if it is none. */
+/* Whether a folder's name is "paddock" or "paddock-<id>". */
+static bool is_ours(const char *parent, const char *id) {
+    const char *name = strrchr(parent, '/') + 1;
+    return strcmp(name, "paddock") == 0 ||
+           (str_starts(name, "paddock-") && strcmp(name + strlen("paddock-"), id) == 0);
+}
+
+/* Splits ".../paddock/<id>" (or ".../paddock-<id>/<id>") behind the folder of
+ * ours; NULL if it is none. */
 static char *split_path(const char *path, const char **id) {
     if (path[0] != '/' || !path_is_confined(path + 1)) return NULL;
     char *parent = strdup(path);
     char *slash = parent ? strrchr(parent, '/') : NULL;
     if (slash) *slash = '\0';
     *id = path + (slash ? slash - parent : 0) + 1;
-    if (slash && str_is_name(*id) && str_ends(parent, "/paddock")) return parent;
+    if (slash && str_is_name(*id) && strchr(parent, '/') && is_ours(parent, *id)) return parent;
     free(parent);
     return NULL;
 }
@@ -41,11 +49,12 @@ static int add_recorded(struct cgroup *cg, const struct cgroup_map *map, const c
     if (!h || strcmp(id, cg->id) != 0 || cg->count == CGROUP_GROUPS)
         return error_set(err, ERROR_INVALID, "%s: not a group of %s", path, cg->id);
     struct cgroup_group g = {.unified = h->unified, .fd = -1, .controllers = h->controllers};
-    g.lone_parent = strlen(parent) > strlen(h->mount) + strlen("/paddock");
+    g.lone_parent =
+        !str_ends(parent, "/paddock") || strlen(parent) > strlen(h->mount) + strlen("/paddock");
     g.path = strdup(path);
     g.in_hierarchy =
         str_printf("%s%s", strcmp(h->root, "/") == 0 ? "" : h->root, path + strlen(h->mount));
-    g.parent = open(parent, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    g.parent = openat(AT_FDCWD, parent, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (g.parent >= 0) g.fd = openat(g.parent, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (g.fd < 0 || !g.path || !g.in_hierarchy) {
         int saved = g.fd < 0 ? errno : ENOMEM;
@@ -94,7 +103,11 @@ int cgroup_sweep_id(const char *id, struct error *err) {
         for (size_t b = 0; b < bases.count; b++) {
             _cleanup_free_ char *path =
                 str_printf("%s%s/paddock/%s", map.items[i].mount, bases.items[b], id);
-            if (!path || strv_push(&paths, path) < 0) return error_sys(err, ENOMEM, "sweep");
+            _cleanup_free_ char *own =
+                str_printf("%s%s/paddock-%s/%s", map.items[i].mount, bases.items[b], id, id);
+            if (!path || strv_push(&paths, path) < 0 || !own ||
+                (map.items[i].unified && strv_push(&paths, own) < 0))
+                return error_sys(err, ENOMEM, "sweep");
         }
     }
     return paths ? sweep_on(&map, id, paths, err) : 0;

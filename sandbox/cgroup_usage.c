@@ -68,6 +68,14 @@ static int64_t pressure(const struct cgroup_group *g, const char *file) {
     return total ? strtoll(total + 6, NULL, 10) * NS_PER_US : -1;
 }
 
+void cgroup_glance(struct cgroup *cg, struct cgroup_usage *out) {
+    memset(out, 0xff, sizeof *out); /* −1 everywhere */
+    const struct cgroup_group *g = cgroup_group_of(cg, CGROUP_CPU);
+    if (g) sample_cpu(g, out);
+    g = cgroup_group_of(cg, CGROUP_PIDS);
+    if (g) out->pids_refused = cg->pids_refused >= 0 ? cg->pids_refused : pids_refused(g);
+}
+
 void cgroup_sample(struct cgroup *cg, struct cgroup_usage *out) {
     memset(out, 0xff, sizeof *out); /* −1 everywhere */
     const struct cgroup_group *g = cgroup_group_of(cg, CGROUP_CPU);
@@ -75,7 +83,6 @@ void cgroup_sample(struct cgroup *cg, struct cgroup_usage *out) {
     g = cgroup_group_of(cg, CGROUP_MEMORY);
     if (g) sample_memory(g, out);
     g = cgroup_group_of(cg, CGROUP_PIDS);
-    if (g) out->pids = cgroup_read_int(g->fd, "pids.current");
     if (g) out->pids_refused = cg->pids_refused >= 0 ? cg->pids_refused : pids_refused(g);
     g = cgroup_group_of(cg, CGROUP_IO);
     if (g) sample_io(g, out);
@@ -100,6 +107,10 @@ int64_t cgroup_group_population(const struct cgroup_group *g) {
 }
 
 int64_t cgroup_population(struct cgroup *cg) {
+    /* All processes entered all groups together, and none can leave: where the
+     * unified one is empty, so are the others. */
+    const struct cgroup_group *unified = cgroup_unified_of(cg);
+    if (unified) return cgroup_group_population(unified);
     int64_t most = cg->count ? 0 : -1;
     for (size_t i = 0; i < cg->count; i++) {
         int64_t n = cgroup_group_population(&cg->groups[i]);

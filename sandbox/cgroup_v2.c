@@ -13,7 +13,6 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 
 #define V2_CONTROLLERS (CTL_BIT(CTL_MEMORY) | CTL_BIT(CTL_PIDS) | CTL_BIT(CTL_IO))
@@ -43,8 +42,11 @@ static int enable_all(int fd, unsigned missing) {
     static const struct {
         enum controller controller;
         const char *text;
-    } each[] = {
-        {CTL_MEMORY, "+memory "}, {CTL_PIDS, "+pids "}, {CTL_IO, "+io "}, {CTL_CPUSET, "+cpuset "}};
+    } each[] = {{CTL_MEMORY, "+memory "},
+                {CTL_PIDS, "+pids "},
+                {CTL_IO, "+io "},
+                {CTL_CPUSET, "+cpuset "},
+                {CTL_CPU, "+cpu "}};
     char text[64] = "";
     size_t len = 0;
     for (size_t i = 0; i < ARRAY_SIZE(each); i++)
@@ -80,16 +82,33 @@ static bool may_attach(const struct cgroup_hierarchy *h, const char *base) {
     return procs && faccessat(AT_FDCWD, procs, W_OK, AT_EACCESS) == 0;
 }
 
+/* What the hierarchy has, as far up as its mount point shows it. */
+static unsigned controllers_of(const struct cgroup_hierarchy *h) {
+    _cleanup_close_ int fd = open(h->mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? 0 : controllers_in(fd, "cgroup.controllers");
+}
+
+/* Why there is no controller in what could be made. */
+static const char *trouble_text(int trouble) {
+    switch (trouble) {
+    case EBUSY: return "the group has processes of its own (see PADDOCK_CGROUP)";
+    case ENODEV: return "the groups above do not hand it down";
+    default: return strerror(trouble);
+    }
+}
+
 /* Makes the group below one base. NULL and errno when nothing can be made;
  * *trouble is the errno that kept controllers away. */
 static struct cgroup_group *make_below(struct cgroup *cg, const struct cgroup_hierarchy *h,
-                                       const char *base, unsigned wanted, int *trouble) {
+                                       const char *base, unsigned wanted,
+                                       const struct cgroup_want *want, int *trouble) {
     *trouble = 0;
     if (!may_attach(h, base)) {
         errno = EACCES;
         return NULL;
     }
-    struct cgroup_group *g = cgroup_group_make(cg, h, base);
+    struct cgroup_group *g =
+        cgroup_group_make(cg, h, base, want->limits->cpus_exclusive && want->cpus);
     if (!g) return NULL;
     if (wanted) g->controllers = controllers_in(g->fd, "cgroup.controllers");
     if (!(wanted & ~g->controllers)) return g;
@@ -97,19 +116,20 @@ static struct cgroup_group *make_below(struct cgroup *cg, const struct cgroup_hi
     if (above < 0 || enable(above, wanted) < 0) *trouble = errno;
     if (enable(g->parent, wanted) < 0 && !*trouble) *trouble = errno;
     g->controllers = controllers_in(g->fd, "cgroup.controllers");
+    if (!*trouble && wanted & ~g->controllers & controllers_of(h)) *trouble = ENODEV;
     return g;
 }
 
 /* The best base: the first that gives all that the hierarchy has; else the
  * first that can be written at all. */
 static struct cgroup_group *make(struct cgroup *cg, const struct cgroup_hierarchy *h,
-                                 unsigned wanted, const char *delegated, char **why) {
+                                 unsigned wanted, const struct cgroup_want *want, char **why) {
     _cleanup_cgroup_bases_ struct cgroup_bases bases = {0};
-    cgroup_bases(h, delegated, &bases);
+    cgroup_bases(h, want->delegated, &bases);
     size_t usable = bases.count;
     int trouble = 0;
     for (size_t i = 0; i < bases.count; i++) {
-        struct cgroup_group *g = make_below(cg, h, bases.items[i], wanted, &trouble);
+        struct cgroup_group *g = make_below(cg, h, bases.items[i], wanted, want, &trouble);
         if (!g && errno == EEXIST) return NULL;
         if (!g && !*why)
             *why = str_printf("no writable group: %s%s: %s", h->mount, bases.items[i],
@@ -120,56 +140,19 @@ static struct cgroup_group *make(struct cgroup *cg, const struct cgroup_hierarch
             usable = i;
             free(*why);
             *why = str_printf("%s%s: cannot enable the controller: %s", h->mount, bases.items[i],
-                              trouble == EBUSY ? "the group has processes of its own (see "
-                                                 "PADDOCK_CGROUP)"
-                                               : strerror(trouble));
+                              trouble_text(trouble));
         }
         cgroup_group_undo(cg);
     }
     errno = EACCES;
-    return usable == bases.count ? NULL : make_below(cg, h, bases.items[usable], wanted, &trouble);
-}
-
-static int watch_oom(const struct cgroup_group *g) {
-    _cleanup_free_ char *events = str_printf("%s/memory.events", g->path);
-    _cleanup_close_ int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (!events || fd < 0 || inotify_add_watch(fd, events, IN_MODIFY) < 0) return -1;
-    return steal_fd(&fd);
-}
-
-static void limit_memory(struct cgroup *cg, const struct cgroup_group *g, int64_t bytes) {
-    if (bytes == 0) {
-        cgroup_control_on(cg, CGROUP_MEMORY, "memory (v2), no limit asked for");
-        return;
-    }
-    if (cgroup_write_int(g->fd, "memory.max", bytes) < 0) {
-        cgroup_control_off(cg, CGROUP_MEMORY, "%s/memory.max: %s", g->path, strerror(errno));
-        return;
-    }
-    /* The first is absent where the kernel does not count swap. */
-    bool swapless = cgroup_write(g->fd, "memory.swap.max", "0") == 0;
-    bool group = cgroup_write(g->fd, "memory.oom.group", "1") == 0;
-    cgroup_control_on(cg, CGROUP_MEMORY, "memory.max (v2)%s%s",
-                      swapless ? "" : ", swap not limited", group ? "" : ", not killed as one");
-    cg->oom_fd = watch_oom(g);
-}
-
-static void limit_pids(struct cgroup *cg, const struct cgroup_group *g, int64_t pids) {
-    if (pids == 0) cgroup_control_on(cg, CGROUP_PIDS, "pids (v2), no limit asked for");
-    else if (cgroup_write_int(g->fd, "pids.max", pids) == 0)
-        cgroup_control_on(cg, CGROUP_PIDS, "pids.max (v2)");
-    else cgroup_control_off(cg, CGROUP_PIDS, "%s/pids.max: %s", g->path, strerror(errno));
-}
-
-static void limit_cpuset(struct cgroup *cg, const struct cgroup_group *g, const char *cpus) {
-    if (cgroup_write(g->fd, "cpuset.cpus", cpus) == 0)
-        cgroup_control_on(cg, CGROUP_CPUSET, "cpuset.cpus (v2)");
-    else cgroup_control_off(cg, CGROUP_CPUSET, "%s/cpuset.cpus: %s", g->path, strerror(errno));
+    return usable == bases.count ? NULL
+                                 : make_below(cg, h, bases.items[usable], wanted, want, &trouble);
 }
 
 static void say_why(struct cgroup *cg, const char *why) {
-    static const enum cgroup_control served[] = {CGROUP_CPU, CGROUP_MEMORY, CGROUP_PIDS, CGROUP_IO,
-                                                 CGROUP_FREEZE};
+    static const enum cgroup_control served[] = {
+        CGROUP_CPU,       CGROUP_MEMORY,      CGROUP_PIDS,    CGROUP_IO,       CGROUP_FREEZE,
+        CGROUP_CPU_SHARE, CGROUP_MEMORY_HIGH, CGROUP_IO_RATE, CGROUP_EXCLUSIVE};
     for (size_t i = 0; why && i < ARRAY_SIZE(served); i++)
         cgroup_control_off(cg, served[i], "%s", why);
     if (why && !str_starts(cg->controls[CGROUP_CPUSET].detail, "no list"))
@@ -178,21 +161,16 @@ static void say_why(struct cgroup *cg, const char *why) {
 
 int cgroup_v2_create(struct cgroup *cg, const struct cgroup_hierarchy *h,
                      const struct cgroup_want *want, struct error *err) {
-    unsigned wanted = V2_CONTROLLERS | (want->cpus ? CTL_BIT(CTL_CPUSET) : 0);
+    unsigned wanted = V2_CONTROLLERS | (want->cpus ? CTL_BIT(CTL_CPUSET) : 0) |
+                      (want->limits->cpu_percent ? CTL_BIT(CTL_CPU) : 0);
     wanted &= ~want->elsewhere;
     _cleanup_free_ char *why = NULL;
-    const struct cgroup_group *g = make(cg, h, wanted, want->delegated, &why);
+    const struct cgroup_group *g = make(cg, h, wanted, want, &why);
     if (!g && errno == EEXIST)
         return error_set(err, ERROR_EXISTS, "a group of that name is in use: %s", h->mount);
     say_why(cg, why);
     if (!g) return 0;
-    if (faccessat(g->fd, "cpu.stat", R_OK, 0) == 0)
-        cgroup_control_on(cg, CGROUP_CPU, "cpu.stat (v2)");
-    if (faccessat(g->fd, "cgroup.freeze", W_OK, 0) == 0)
-        cgroup_control_on(cg, CGROUP_FREEZE, "cgroup.freeze (v2)");
-    if (g->controllers & CTL_BIT(CTL_MEMORY)) limit_memory(cg, g, want->limits->memory_bytes);
-    if (g->controllers & CTL_BIT(CTL_PIDS)) limit_pids(cg, g, want->limits->pids);
-    if (g->controllers & CTL_BIT(CTL_IO)) cgroup_control_on(cg, CGROUP_IO, "io.stat (v2)");
-    if (g->controllers & wanted & CTL_BIT(CTL_CPUSET)) limit_cpuset(cg, g, want->cpus);
+    cg->groups[cg->at].asked = wanted;
+    cgroup_v2_limit(cg, g, wanted, want);
     return 0;
 }

@@ -7,13 +7,14 @@
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "sandbox/fence.h"
+#include "sandbox/listener.h"
 #include "sandbox/weaken.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
-#include <linux/seccomp.h>
+#include <linux/keyctl.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -21,7 +22,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-enum { RELEASE_FD = 3, BUILT_FD = 4 };
+enum { BUILT_FD = 4 };
 
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 
@@ -58,21 +59,44 @@ static int arrange_descriptors(struct fence *f, struct error *err) {
     return 0;
 }
 
-static int await_root(enum built_message wanted, struct error *err) {
+/* The run's groups; with them as its root, the payload sees no other. */
+static int enter_groups(struct fence *f, struct error *err) {
+    if (f->cgroup_own && cgroup_enter(&f->door) < 0)
+        return error_sys(err, errno, "enter the control groups");
+    if (!weaken("cgroup-namespace") && unshare(CLONE_NEWCGROUP) < 0)
+        return error_sys(err, errno, "cgroup namespace");
+    if (f->cgroup_own)
+        fence_note(f, FENCE_CGROUP_NAMESPACE, LAYER_ON, "rooted in the run's own group");
+    else
+        fence_note(f, FENCE_CGROUP_NAMESPACE, LAYER_WEAKER,
+                   "rooted in the launcher's group, since the run has none of its own");
+    return 0;
+}
+
+static void enter_keyring(struct fence *f) {
+    if (weaken("keyring")) return;
+    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0) >= 0)
+        fence_note(f, FENCE_KEYRING, LAYER_ON, "own session keyring");
+    else if (errno == ENOSYS) fence_note(f, FENCE_KEYRING, LAYER_ON, "the kernel has no keyrings");
+    else fence_note(f, FENCE_KEYRING, LAYER_OFF, "no own session keyring: %s", strerror(errno));
+}
+
+static int await_root(struct error *err) {
     char message = 0;
     ssize_t n;
     do n = read(BUILT_FD, &message, 1);
     while (n < 0 && errno == EINTR);
     if (n == 0) _exit(1); /* init failed, and says so itself */
     if (n < 0) return error_sys(err, errno, "wait for the root");
-    return message == (char)wanted ? 0 : error_set(err, ERROR_INTERNAL, "message %d", message);
+    return message == BUILT_ROOT ? 0 : error_set(err, ERROR_INTERNAL, "message %d", message);
 }
 
 static int drop_privilege(struct fence *f, struct error *err) {
-    if (capabilities_drop_bounding(err) < 0 || capabilities_lock(err) < 0 ||
-        identity_become_payload(&f->identity, err) < 0 ||
+    /* The bounding set is empty and the secure bits are locked: by init. */
+    if (identity_become_payload(&f->identity, err) < 0 ||
         capabilities_keep(weaken("no-new-privs") ? UINT64_C(1) << CAP_SYS_ADMIN : 0, err) < 0)
         return -1;
+    enter_keyring(f);
     fence_note(f, FENCE_CAPABILITIES, LAYER_ON, "none; bounding set empty, secure bits locked");
     if (weaken("no-new-privs")) return 0;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
@@ -82,20 +106,10 @@ static int drop_privilege(struct fence *f, struct error *err) {
 }
 
 /* The folder must lie inside the root: a path that leaves it reads
- * "(unreachable)…" (getcwd(2)). While the old root lies on top of the new one,
- * ".." could lead into it, also that of a link: only a path without either is
- * followed then. */
+ * "(unreachable)…" (getcwd(2)). */
 static int enter_folder(const char *path, struct error *err) {
     char now[PATH_MAX];
-    _cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    bool down = path[0] == '/' && path[1] && path_is_confined(path + 1);
-    _cleanup_close_ int plain =
-        down                     ? open_beneath(root, path + 1, O_PATH | O_DIRECTORY | O_CLOEXEC, 0)
-        : strcmp(path, "/") == 0 ? steal_fd(&root)
-                                 : -1;
-    if (plain < 0 && await_root(BUILT_ALONE, err) < 0) return -1;
-    if ((plain >= 0 ? fchdir(plain) : chdir(path)) < 0)
-        return error_sys(err, errno, "cwd %s", path);
+    if (chdir(path) < 0) return error_sys(err, errno, "cwd %s", path);
     if (syscall(SYS_getcwd, now, sizeof now) < 0 || now[0] != '/')
         return error_set(err, ERROR_DENIED, "cwd %s: not inside the root", path);
     return 0;
@@ -108,28 +122,39 @@ static int end_waiting(struct fence *f) {
     return 0;
 }
 
-static int install_filter(struct fence *f, struct error *err) {
-    if (weaken("seccomp")) return 0;
-    struct sock_fprog program = {.len = f->filter->count, .filter = f->filter->insns};
-    fence_note(f, FENCE_SECCOMP, LAYER_ON, "policy %s, %u instructions, native calls only",
-               f->policy->name, f->filter->count);
-    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
-        return error_sys(err, errno, "install the filter of policy %s", f->policy->name);
+static void mark(struct fence *f, enum step step) {
+    step_mark(&f->page->steps, STEP_PAYLOAD, step);
+}
+
+/* What every run's payload puts on. */
+static int dress_early(struct fence *f, struct error *err) {
+    mark(f, STEP_BEGIN);
+    umask(022);
+    if (enter_groups(f, err) < 0 || elsewhere_return(&f->elsewhere, err) < 0 ||
+        reset_signals(err) < 0)
+        return -1;
+    if (setsid() < 0) return error_sys(err, errno, "setsid");
+    if (drop_privilege(f, err) < 0) return -1;
+    mark(f, STEP_DRESSED);
     return 0;
 }
 
-static int dress(struct fence *f, struct error *err) {
-    umask(022);
-    if (reset_signals(err) < 0) return -1;
-    if (setsid() < 0) return error_sys(err, errno, "setsid");
-    if (arrange_descriptors(f, err) < 0 || limits_apply(f, err) < 0 || drop_privilege(f, err) < 0 ||
-        await_root(BUILT_ROOT, err) < 0 || enter_folder(f->spec->cwd, err) < 0 ||
-        end_waiting(f) < 0 || landlock_apply(f, err) < 0)
+static int dress(struct fence *f, int *listener, struct error *err) {
+    if (told_receive_stdio(f, err) < 0 || arrange_descriptors(f, err) < 0 ||
+        limits_apply(f, err) < 0)
         return -1;
-    return install_filter(f, err);
+    mark(f, STEP_TOLD);
+    if (await_root(err) < 0 || enter_folder(f->spec->cwd, err) < 0) return -1;
+    mark(f, STEP_ROOTED);
+    if (end_waiting(f) < 0 || landlock_apply(f, err) < 0) return -1;
+    mark(f, STEP_LANDLOCKED);
+    if (listener_install(f, listener, err) < 0) return -1;
+    mark(f, STEP_FILTERED);
+    return 0;
 }
 
-/* From here on only read, write, execve and exit: the filter is on. */
+/* From here on only read, write, execve and exit (and sendmsg, see listener.c): the filter is on.
+ */
 
 static const char *path_of(char *const *env) {
     for (size_t i = 0; env[i]; i++)
@@ -167,14 +192,16 @@ static void answer(int fd, char message, int error) {
 
 _Noreturn void child_main(struct fence *f) {
     _cleanup_error_ struct error err = {0};
-    if (dress(f, &err) < 0) {
+    int listener = -1; /* exec closes it, and before it only our own code runs */
+    if (dress_early(f, &err) < 0 || dress(f, &listener, &err) < 0) {
         fence_fail(f, &err);
         answer(f->release[1], RELEASE_FAILED, 0);
         _exit(1);
     }
-    answer(RELEASE_FD, RELEASE_READY, 0);
+    if (listener_ready(listener) < 0) _exit(1);
     char message = 0;
     if (read(RELEASE_FD, &message, 1) != 1 || message != RELEASE_GO) _exit(1);
+    mark(f, STEP_EXEC);
     int reason = run_program(f->spec);
     answer(RELEASE_FD, RELEASE_NO_EXEC, reason);
     _exit(reason == ENOENT || reason == ENOTDIR ? 127 : 126);

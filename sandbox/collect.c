@@ -206,7 +206,7 @@ static void publish_inside(int partial, const char *name, int artifacts,
     }
     for (struct dirent *e; (e = readdir(d));) {
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
-        if (renameat2(fd, e->d_name, artifacts, e->d_name, RENAME_NOREPLACE) < 0)
+        if (rename_exclusive(fd, e->d_name, artifacts, e->d_name) < 0)
             not_published(report, e->d_name);
     }
 }
@@ -229,8 +229,7 @@ static void publish(int partial, size_t index, int artifacts, const char *as,
         if (folder >= 0) close(folder);
         folder = next;
     }
-    if (!part || renameat2(partial, name, folder, part, RENAME_NOREPLACE) < 0)
-        not_published(report, as);
+    if (!part || rename_exclusive(partial, name, folder, part) < 0) not_published(report, as);
 }
 
 /* ---- all together ---- */

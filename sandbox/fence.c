@@ -1,7 +1,9 @@
 #include "sandbox/fence.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static const char *const layer_names[FENCE_LAYERS] = {
     [FENCE_USER] = "user-namespace",
@@ -28,9 +30,17 @@ const char *fence_layer_name(enum fence_layer layer) {
     return layer_names[layer];
 }
 
+struct fence_page *fence_page_new(struct error *err) {
+    void *page = mmap(NULL, sizeof(struct fence_page), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (page != MAP_FAILED) return page;
+    error_sys(err, errno, "shared page");
+    return NULL;
+}
+
 void fence_note(struct fence *f, enum fence_layer layer, enum layer_state state, const char *fmt,
                 ...) {
-    struct fence_note *note = &f->page->notes[layer];
+    struct fence_note *note = &f->noting[layer];
     va_list ap;
     va_start(ap, fmt);
     /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */

@@ -15,10 +15,12 @@
 #include "common/error.h"
 #include "policies/policy.h"
 #include "sandbox/cgroup.h"
+#include "sandbox/elsewhere.h"
 #include "sandbox/identity.h"
 #include "sandbox/mounts.h"
 #include "sandbox/result.h"
 #include "sandbox/spec.h"
+#include "sandbox/steps.h"
 
 #include <stdbool.h>
 #include <sys/resource.h>
@@ -53,16 +55,38 @@ struct fence_note {
     char detail[224];
 };
 
+/* What init builds, in shared memory: it is cloned before anything is known of
+ * the run, and all pointers here are into the arena behind (order.c). */
+struct order {
+    struct spec spec; /* only what init and payload need */
+    struct policy policy;
+    struct policy_filter filter;
+    struct mount_plan plan;
+    bool stdio_ours[3];
+    bool other_root; /* the image is not the host's: what was built ahead is of no use */
+    /* Known earlier; see told.c. */
+    struct mount_plan base;
+    struct identity identity;
+    bool cgroup_own, own_proc, limit_nproc;
+};
+
+enum { ORDER_BYTES = 32 << 20 }; /* a spec of 4 MiB that is all "" in an argv, and more */
+
 struct fence_page { /* shared memory; trusted only until the program is released */
     struct fence_note notes[FENCE_LAYERS];
     enum error_kind failure; /* ERROR_NONE: nothing failed */
     int failure_errno;
     char failure_text[1024];
+    struct steps steps;
+    struct order order;
+    size_t used; /* of the arena */
+    _Alignas(16) char arena[ORDER_BYTES];
 };
 
 /* One byte each on the control socket (launcher ↔ init, SOCK_SEQPACKET)… */
 enum control_message {
-    CONTROL_MAPPED = 'm',    /* launcher: id maps and groups stand; a struct control_mapped */
+    CONTROL_HOST = 'h',      /* launcher: ids, maps and groups stand; see told.c */
+    CONTROL_TOLD = 'm',      /* launcher: id maps, groups and order stand; see told.c */
     CONTROL_TERMINATE = 't', /* launcher: SIGTERM to the program */
     CONTROL_KILL = 'k',      /* launcher: SIGKILL to the program */
     CONTROL_MOUNTS = 'w',    /* init: the mounts stand; carries descriptors */
@@ -74,25 +98,21 @@ enum control_message {
 enum release_message {
     RELEASE_READY = 'r',   /* payload: all layers are on */
     RELEASE_FAILED = 'f',  /* payload: see the page */
+    RELEASE_ORDER = 'o',   /* launcher: the order stands; with what becomes 0, 1 and 2 */
     RELEASE_GO = 'g',      /* launcher: become the program */
     RELEASE_NO_EXEC = 'x', /* payload: execve failed, with this errno */
 };
 
 /* … and from init to the payload. */
 enum built_message {
-    BUILT_ROOT = 'r',  /* the new root is entered; the old one lies on top of it */
-    BUILT_ALONE = 'a', /* the old one is gone */
+    BUILT_ROOT = 'r', /* the root stands, and is entered; the old one is gone */
 };
+
+enum { RELEASE_FD = 3 }; /* the payload's end of the release socket, until exec */
 
 struct release_answer {
     char message;
     int error;
-};
-
-/* With it come the descriptors of the groups' doors, cgroup_door.count of them. */
-struct control_mapped {
-    char message;
-    bool cgroup_own, own_proc, limit_nproc; /* of struct fence, known only now */
 };
 
 struct control_end {
@@ -107,21 +127,27 @@ enum fence_handle { HANDLE_WORKSPACE, HANDLE_TMP, HANDLE_SHM, HANDLE_PROC, FENCE
 struct fence {
     const struct spec *spec;
     const struct policy *policy;
-    const struct policy_filter *filter;
+    struct policy_filter *filter;
     struct identity identity;
-    struct mount_plan plan;
+    struct mount_plan base, plan;
     struct cgroup_door door;
     struct fence_page *page;
+    struct elsewhere elsewhere;
+    struct fence_note *noting;             /* where fence_note() goes: the page, then `notes` */
+    struct fence_note notes[FENCE_LAYERS]; /* the page's, as they were at the release */
+    int group;          /* of the unified hierarchy, to clone the payload into; -1 */
     int control[2];     /* [0] the launcher's end, [1] init's */
     int release[2];     /* [0] the launcher's end, [1] the payload's */
     int built[2];       /* a pipe init → payload: enum built_message */
     int stdio[3];       /* what becomes 0, 1 and 2 of the program */
     bool stdio_ours[3]; /* a pipe of ours, to be owned by the payload */
-    /* The rest, and `door`, init learns with CONTROL_MAPPED. */
-    bool own_proc;    /* hand out an unhidden procfs for the watchers */
-    bool limit_nproc; /* no pids cgroup: RLIMIT_NPROC stands in */
-    bool cgroup_own;  /* the process is in a group of this run */
+    bool own_proc;      /* hand out an unhidden procfs for the watchers */
+    bool limit_nproc;   /* no pids cgroup: RLIMIT_NPROC stands in */
+    bool cgroup_own;    /* the process is in a group of this run */
 };
+
+/* The shared page, all zero; NULL and the error. It lives as long as the process. */
+struct fence_page *fence_page_new(struct error *err);
 
 /* Notes what a layer is (once; a later note replaces it). */
 void fence_note(struct fence *f, enum fence_layer layer, enum layer_state state, const char *fmt,
@@ -130,6 +156,20 @@ void fence_note(struct fence *f, enum fence_layer layer, enum layer_state state,
 void fence_fail(struct fence *f, const struct error *err);
 /* Takes it out again: an error whose text is what init or payload said. */
 int fence_failure(const struct fence *f, struct error *err);
+
+/* What init needs of the fence, copied into the page by the launcher and taken
+ * over from there: first what is of the host, then all else. */
+int order_write_host(struct fence *f, struct error *err);
+void order_take_host(struct fence *f);
+int order_write(struct fence *f, struct error *err);
+void order_take(struct fence *f);
+/* The same with the descriptors that belong to it, and init's side of that. The
+ * payload gets what is to become 0, 1 and 2 from the launcher itself. */
+int told_send_host(struct fence *f, struct error *err);
+int told_receive_host(struct fence *f, struct error *err);
+int told_send(struct fence *f, struct error *err);
+int told_receive(struct fence *f, struct error *err);
+int told_receive_stdio(struct fence *f, struct error *err);
 
 /* Pid 1 of the sandbox; never returns. Runs in the cloned child. */
 _Noreturn void init_main(struct fence *f);

@@ -3,12 +3,14 @@
 add_library(
   paddock_sandbox_host STATIC
   cgroup.c
+  cgroup_io.c
   cgroup_kill.c
   cgroup_map.c
   cgroup_sweep.c
   cgroup_usage.c
   cgroup_v1.c
   cgroup_v2.c
+  cgroup_v2_limits.c
   collect.c
   collect_walk.c
   live.c
@@ -20,3 +22,4 @@ add_library(
   probe_mounts.c
   weaken.c)
 target_link_libraries(paddock_sandbox_host PUBLIC paddock_common)
+paddock_musl_twin(paddock_sandbox_host)

@@ -42,13 +42,14 @@ static char *account_name(uid_t uid) {
     return NULL;
 }
 
-/* The first range of a subid file that holds the ids up to the payload's. */
-static bool find_range(const char *path, const char *name, uid_t uid, uint32_t *start,
-                       uint32_t *count) {
+bool identity_subid_range(const char *path, const char *name, uid_t uid, uint32_t *start,
+                          uint32_t *count) {
     _cleanup_fclose_ FILE *f = fopen(path, "re");
-    char line[512], number[16];
+    _cleanup_free_ char *line = NULL;
+    size_t room = 0;
+    char number[16];
     snprintf(number, sizeof number, "%u", (unsigned)uid);
-    while (f && fgets(line, sizeof line, f)) {
+    while (f && getline(&line, &room, f) >= 0) {
         char *first = strchr(line, ':');
         char *second = first ? strchr(first + 1, ':') : NULL;
         if (!second) continue;
@@ -56,7 +57,9 @@ static bool find_range(const char *path, const char *name, uid_t uid, uint32_t *
         if (!(name && strcmp(line, name) == 0) && strcmp(line, number) != 0) continue;
         unsigned long long begin = strtoull(first + 1, NULL, 10);
         unsigned long long length = strtoull(second + 1, NULL, 10);
-        if (begin == 0 || length < PAYLOAD_UID || begin + length > UINT32_MAX) continue;
+        /* Each on its own first: the sum of two large ones wraps. */
+        if (begin == 0 || begin > UINT32_MAX || length > UINT32_MAX) continue;
+        if (length < PAYLOAD_UID || begin + length > UINT32_MAX) continue;
         *start = (uint32_t)begin;
         *count = length > MAP_COUNT - 1 ? MAP_COUNT - 1 : (uint32_t)length;
         return true;
@@ -80,8 +83,8 @@ static bool has_subids(struct identity *id) {
         return false;
     }
     _cleanup_free_ char *name = account_name(id->own_uid);
-    if (find_range("/etc/subuid", name, id->own_uid, &id->sub_uid, &id->sub_uid_count) &&
-        find_range("/etc/subgid", name, id->own_uid, &id->sub_gid, &id->sub_gid_count))
+    if (identity_subid_range("/etc/subuid", name, id->own_uid, &id->sub_uid, &id->sub_uid_count) &&
+        identity_subid_range("/etc/subgid", name, id->own_uid, &id->sub_gid, &id->sub_gid_count))
         return true;
     snprintf(id->why, sizeof id->why,
              "/etc/subuid and /etc/subgid give uid %u no range of %d ids or more",
@@ -122,7 +125,7 @@ int identity_detect(struct identity *out, struct error *err) {
 static int write_proc(pid_t pid, const char *file, const char *text, struct error *err) {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
-    _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+    _cleanup_close_ int fd = openat(AT_FDCWD, path, O_WRONLY | O_CLOEXEC);
     if (fd < 0 || write(fd, text, strlen(text)) < 0)
         return error_sys(err, errno, "write \"%.60s\" to %s", text, path);
     return 0;

@@ -30,6 +30,10 @@ struct identity {
 
 const char *privilege_name(enum privilege p);
 
+/* The first range of a subid(5) file for this account (`name` may be NULL) that holds
+ * the ids up to the payload's. */
+bool identity_subid_range(const char *path, const char *name, uid_t uid, uint32_t *start,
+                          uint32_t *count);
 /* What this process can do. */
 int identity_detect(struct identity *out, struct error *err);
 /* Writes the maps of a process in its new user namespace. */

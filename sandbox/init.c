@@ -1,9 +1,9 @@
 /*
- * Pid 1 of the sandbox. First it builds the fence around itself: namespaces,
- * groups, ids, mounts. It forks the payload before the mounts, so that both get
- * ready at the same time, then gives up all but the right to signal it, and reaps
- * until the program ends, which ends everything: when pid 1 of a pid namespace
- * exits, the kernel kills the rest.
+ * Pid 1 of the sandbox. It is cloned before anything is known of the run and
+ * begins with what every run needs. Told the rest, it forks the payload and builds
+ * the mounts, so that both get ready at the same time, then gives up all but the
+ * right to signal it, and reaps until the program ends, which ends everything:
+ * when pid 1 of a pid namespace exits, the kernel kills the rest.
  *
  * It lives no longer than the launcher: PR_SET_PDEATHSIG, and the end of the
  * control socket.
@@ -17,7 +17,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/capability.h>
-#include <linux/keyctl.h>
+#include <linux/sched.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
@@ -36,6 +36,10 @@
 
 enum { OOM_SCORE = 500 }; /* when the whole machine runs out, sandboxes go first */
 
+static void mark(struct fence *f, enum step step) {
+    step_mark(&f->page->steps, STEP_INIT, step);
+}
+
 /* ---- messages ---- */
 
 static _Noreturn void give_up(struct fence *f, const struct error *err) {
@@ -47,41 +51,6 @@ static _Noreturn void give_up(struct fence *f, const struct error *err) {
 
 static void say(struct fence *f, char message) {
     if (send(f->control[1], &message, 1, MSG_NOSIGNAL) < 0) _exit(1);
-}
-
-static void take_door(struct fence *f, struct msghdr *header) {
-    const struct cmsghdr *c = CMSG_FIRSTHDR(header);
-    if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) return;
-    size_t size = c->cmsg_len - CMSG_LEN(0);
-    f->door.count = size / sizeof *f->door.fds;
-    memcpy(f->door.fds, CMSG_DATA(c), size);
-}
-
-static int await_mapped(struct fence *f, struct error *err) {
-    union {
-        char bytes[CMSG_SPACE(sizeof f->door.fds)];
-        struct cmsghdr align;
-    } space = {0};
-    struct control_mapped message = {0};
-    struct iovec data = {.iov_base = &message, .iov_len = sizeof message};
-    struct msghdr header = {.msg_iov = &data,
-                            .msg_iovlen = 1,
-                            .msg_control = space.bytes,
-                            .msg_controllen = sizeof space.bytes};
-    ssize_t n;
-    do n = recvmsg(f->control[1], &header, MSG_CMSG_CLOEXEC);
-    while (n < 0 && errno == EINTR);
-    if (n == 0) _exit(1); /* the launcher is gone */
-    if (n < 0) return error_sys(err, errno, "control socket");
-    if (n != sizeof message || message.message != CONTROL_MAPPED)
-        return error_set(err, ERROR_INTERNAL, "unexpected message %d", message.message);
-    if (header.msg_flags & MSG_CTRUNC)
-        return error_set(err, ERROR_LIMIT, "the groups' descriptors did not all arrive");
-    take_door(f, &header);
-    f->cgroup_own = message.cgroup_own;
-    f->own_proc = message.own_proc;
-    f->limit_nproc = message.limit_nproc;
-    return 0;
 }
 
 static void send_handles(struct fence *f, const int *handles) {
@@ -111,7 +80,7 @@ static void send_handles(struct fence *f, const int *handles) {
 /* ---- building ---- */
 
 static int write_self(const char *path, const char *text) {
-    _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+    _cleanup_close_ int fd = openat(AT_FDCWD, path, O_WRONLY | O_CLOEXEC);
     return fd < 0 || write(fd, text, strlen(text)) < 0 ? -1 : 0;
 }
 
@@ -130,19 +99,6 @@ static void enter_time(struct fence *f) {
     if (write_self("/proc/self/timens_offsets", text) < 0)
         fence_note(f, FENCE_TIME, LAYER_WEAKER, "own, but the uptime shows: %s", strerror(errno));
     else fence_note(f, FENCE_TIME, LAYER_ON, "monotonic and boot clocks begin at 0");
-}
-
-static int enter_groups(struct fence *f, struct error *err) {
-    if (f->cgroup_own && cgroup_enter(&f->door) < 0)
-        return error_sys(err, errno, "enter the control groups");
-    if (!weaken("cgroup-namespace") && unshare(CLONE_NEWCGROUP) < 0)
-        return error_sys(err, errno, "cgroup namespace");
-    if (f->cgroup_own)
-        fence_note(f, FENCE_CGROUP_NAMESPACE, LAYER_ON, "rooted in the run's own group");
-    else
-        fence_note(f, FENCE_CGROUP_NAMESPACE, LAYER_WEAKER,
-                   "rooted in the launcher's group, since the run has none of its own");
-    return 0;
 }
 
 static int raise_loopback(struct error *err) {
@@ -167,14 +123,6 @@ static int enter_network(struct fence *f, struct error *err) {
     return 0;
 }
 
-static void enter_keyring(struct fence *f) {
-    if (weaken("keyring")) return;
-    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0) >= 0)
-        fence_note(f, FENCE_KEYRING, LAYER_ON, "own session keyring");
-    else if (errno == ENOSYS) fence_note(f, FENCE_KEYRING, LAYER_ON, "the kernel has no keyrings");
-    else fence_note(f, FENCE_KEYRING, LAYER_OFF, "no own session keyring: %s", strerror(errno));
-}
-
 /* /dev/stdout is opened anew by path: the pipe must be the payload's. */
 static int own_stdio(struct fence *f, struct error *err) {
     for (int i = 0; i < 3; i++)
@@ -183,29 +131,82 @@ static int own_stdio(struct fence *f, struct error *err) {
     return 0;
 }
 
-static int build(struct fence *f, struct error *err) {
+/* What needs no order: while the launcher still makes the host's part. */
+static int prepare(struct fence *f, struct error *err) {
     char score[16];
     snprintf(score, sizeof score, "%d", OOM_SCORE);
     if (write_self("/proc/self/oom_score_adj", score) < 0)
         return error_sys(err, errno, "oom_score_adj");
-    /* The dearest of the namespaces: the launcher writes maps and makes groups
-     * while the kernel makes it. */
+    /* The dearest of the namespaces by far. */
     if (!weaken("network-namespace") && unshare(CLONE_NEWNET) < 0)
         return error_sys(err, errno, "new network namespace");
-    if (await_mapped(f, err) < 0) return -1;
-    if (enter_groups(f, err) < 0) return -1;
+    mark(f, STEP_NETWORK);
     enter_time(f);
-    bool user_mode = f->identity.privilege != PRIVILEGE_ROOT;
-    if (user_mode && mounts_open_sources(&f->plan, err) < 0) return -1;
+    /* The payload will have these from us. */
+    if (capabilities_drop_bounding(err) < 0 || capabilities_lock(err) < 0) return -1;
+    /* In "/", so that pivot_root(2) takes the payload along into the new root. */
+    if (chdir("/") < 0 || pipe2(f->built, O_CLOEXEC) < 0)
+        return error_sys(err, errno, "pipe to the payload");
+    return 0;
+}
+
+/* The payload is born into the run's own group of the unified hierarchy; init
+ * stays outside of all of them, so that an empty group is the proof that nothing
+ * of the program is left. It still has the launcher's ids, by which it may do
+ * this, and the payload may enter the other groups. */
+static pid_t fork_payload(struct fence *f) {
+    struct clone_args args = {.exit_signal = SIGCHLD};
+    if (f->group >= 0) {
+        args.flags = CLONE_INTO_CGROUP;
+        args.cgroup = (uint64_t)f->group;
+    }
+    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    if (pid == 0) child_main(f);
+    if (pid > 0) elsewhere_send(&f->elsewhere, pid);
+    return pid;
+}
+
+/* Init itself, from the launcher's ids to those of the sandbox. */
+static int become(struct fence *f, struct error *err) {
     if (identity_become_init(&f->identity, err) < 0) return -1;
     /* Cleared by the change of ids (PR_SET_PDEATHSIG(2const)). */
     if (prctl(PR_SET_PDEATHSIG, weaken("kill") ? 0 : SIGKILL, 0, 0, 0) < 0 ||
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return error_sys(err, errno, "prctl");
-    if (user_mode && own_stdio(f, err) < 0) return -1;
+    return 0;
+}
+
+struct ground { /* what is built on */
+    int root;
+    int procs[MOUNT_PROCS];
+};
+
+/* As root, whose launcher opens all sources, init becomes who it is and begins
+ * with the root at once. A user's init opens the sources itself, with all that
+ * user's groups, and so waits for the order. */
+static int begin_root(struct fence *f, struct ground *g, struct error *err) {
+    if (f->identity.privilege != PRIVILEGE_ROOT) return 0;
+    if (become(f, err) < 0) return -1;
+    return mounts_begin(&f->base, f->own_proc, g->procs, &g->root, err);
+}
+
+static int user_begins_root(struct fence *f, struct ground *g, struct error *err) {
+    static struct mount_plan nothing;
+    struct mount_plan *base = f->page->order.other_root ? &nothing : &f->base;
+    if (mounts_open_sources(base, err) < 0 || mounts_open_sources(&f->plan, err) < 0 ||
+        become(f, err) < 0 || own_stdio(f, err) < 0)
+        return -1;
+    return mounts_begin(base, f->own_proc, g->procs, &g->root, err);
+}
+
+static int obey_order(struct fence *f, struct ground *g, struct error *err) {
+    if (f->identity.privilege != PRIVILEGE_ROOT) {
+        if (user_begins_root(f, g, err) < 0) return -1;
+    } else if (f->page->order.other_root && mounts_begin_anew(g->procs, &g->root, err) < 0) {
+        return -1; /* an image of its own has nothing of what was built ahead */
+    }
     if (!weaken("uts-namespace") && sethostname(f->spec->hostname, strlen(f->spec->hostname)) < 0)
         return error_sys(err, errno, "hostname");
-    enter_keyring(f);
     return enter_network(f, err);
 }
 
@@ -216,15 +217,14 @@ static int tell_payload(struct fence *f, char message, struct error *err) {
     return 0;
 }
 
-/* The root, while the payload, forked before, puts on what needs no root. */
-static int build_root(struct fence *f, struct error *err) {
+/* The rest of the root, while the payload puts on what needs none. */
+static int build_root(struct fence *f, struct ground *g, struct error *err) {
     int handles[FENCE_HANDLES];
-    _cleanup_close_ int root = -1;
-    if (mounts_build(&f->plan, handles, FENCE_HANDLES, f->own_proc ? HANDLE_PROC : -1, &root, err) <
-            0 ||
-        tell_payload(f, BUILT_ROOT, err) < 0 || mounts_leave_old(root, err) < 0 ||
-        tell_payload(f, BUILT_ALONE, err) < 0)
+    if (mounts_build(&f->plan, g->procs, handles, FENCE_HANDLES, f->own_proc ? HANDLE_PROC : -1,
+                     g->root, err) < 0 ||
+        tell_payload(f, BUILT_ROOT, err) < 0)
         return -1;
+    mark(f, STEP_ROOTED);
     send_handles(f, handles);
     return 0;
 }
@@ -235,16 +235,19 @@ static void on_signal(int signal) {
     (void)signal; /* ppoll returns: that is all we want */
 }
 
+/* Signals by number, as the kernel takes them: a C library's sets leave out those
+ * that it keeps to itself. */
+#define ALL_SIGNALS     (~0UL)
+#define ALL_BUT_SIGCHLD (ALL_SIGNALS & ~(1UL << (SIGCHLD - 1)))
+
 /* Every signal is blocked for good but SIGCHLD, which is let through in ppoll
  * only: no signal from inside does anything to pid 1. */
-static int take_signals(sigset_t *waiting, struct error *err) {
-    sigset_t all;
-    sigfillset(&all);
+static int take_signals(struct error *err) {
+    static const unsigned long every = ALL_SIGNALS;
     struct sigaction action = {.sa_handler = on_signal};
-    if (sigprocmask(SIG_SETMASK, &all, NULL) < 0 || sigaction(SIGCHLD, &action, NULL) < 0)
+    if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &every, NULL, 8) < 0 ||
+        sigaction(SIGCHLD, &action, NULL) < 0)
         return error_sys(err, errno, "signals");
-    *waiting = all;
-    sigdelset(waiting, SIGCHLD);
     return 0;
 }
 
@@ -257,25 +260,28 @@ static int shrink(struct fence *f, struct error *err) {
     f->control[1] = 0;
     if (syscall(SYS_close_range, 1, ~0U, 0) < 0) return error_sys(err, errno, "close_range");
     uint64_t kept = f->identity.privilege == PRIVILEGE_PLAIN ? 0 : UINT64_C(1) << CAP_KILL;
-    if (capabilities_drop_bounding(err) < 0 || capabilities_lock(err) < 0 ||
-        capabilities_keep(kept, err) < 0)
-        return -1;
+    if (capabilities_keep(kept, err) < 0) return -1;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return error_sys(err, errno, "no_new_privs");
     prctl(PR_SET_NAME, "paddock-init", 0, 0, 0);
     return 0;
 }
 
-/* Whatever ended. When it is the program, says so and is done. */
+/* The program ended: says how, then ends what it left. All else in this pid
+ * namespace is below us, and nobody who is killed can make anybody new. */
+static _Noreturn void finish(struct fence *f, int status) {
+    struct control_end end = {.message = CONTROL_ENDED, .status = status};
+    mark(f, STEP_REAPED);
+    getrusage(RUSAGE_CHILDREN, &end.usage);
+    if (send(f->control[1], &end, sizeof end, MSG_NOSIGNAL) < 0) _exit(1);
+    _exit(0);
+}
+
 static void reap(struct fence *f, pid_t payload) {
     for (;;) {
         int status;
         pid_t pid = waitpid(-1, &status, WNOHANG);
         if (pid <= 0) return;
-        if (pid != payload) continue;
-        struct control_end end = {.message = CONTROL_ENDED, .status = status};
-        getrusage(RUSAGE_CHILDREN, &end.usage);
-        if (send(f->control[1], &end, sizeof end, MSG_NOSIGNAL) < 0) _exit(1);
-        _exit(0);
+        if (pid == payload) finish(f, status);
     }
 }
 
@@ -288,10 +294,11 @@ static void obey(struct fence *f, pid_t payload) {
     if (message == CONTROL_KILL) kill(payload, SIGKILL);
 }
 
-static _Noreturn void supervise(struct fence *f, pid_t payload, const sigset_t *waiting) {
+static _Noreturn void supervise(struct fence *f, pid_t payload) {
+    static const unsigned long waiting = ALL_BUT_SIGCHLD;
     struct pollfd control = {.fd = f->control[1], .events = POLLIN};
     for (;;) {
-        int n = ppoll(&control, 1, NULL, waiting);
+        int n = (int)syscall(SYS_ppoll, &control, 1L, NULL, &waiting, 8L);
         if (n < 0 && errno != EINTR) _exit(1);
         if (n > 0) obey(f, payload);
         reap(f, payload);
@@ -300,20 +307,29 @@ static _Noreturn void supervise(struct fence *f, pid_t payload, const sigset_t *
 
 _Noreturn void init_main(struct fence *f) {
     _cleanup_error_ struct error err = {0};
-    sigset_t waiting;
+    mark(f, STEP_BEGIN);
     close(f->control[0]);
     close(f->release[0]);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) {
         error_sys(&err, errno, "PR_SET_PDEATHSIG");
         give_up(f, &err);
     }
-    if (take_signals(&waiting, &err) < 0 || build(f, &err) < 0) give_up(f, &err);
-    /* In "/", so that pivot_root(2) takes the payload along into the new root. */
-    pid_t payload = chdir("/") < 0 || pipe2(f->built, O_CLOEXEC) < 0 ? -1 : fork();
-    if (payload == 0) child_main(f);
+    if (elsewhere_return(&f->elsewhere, &err) < 0 || take_signals(&err) < 0 ||
+        prepare(f, &err) < 0 || told_receive_host(f, &err) < 0)
+        give_up(f, &err);
+    mark(f, STEP_ENTERED);
+    pid_t payload = fork_payload(f);
     if (payload < 0) error_sys(&err, errno, "fork the payload");
     else close(f->built[0]);
-    if (payload < 0 || build_root(f, &err) < 0 || shrink(f, &err) < 0) give_up(f, &err);
+    mark(f, STEP_FORKED);
+    struct ground ground = {.root = -1};
+    if (payload < 0 || begin_root(f, &ground, &err) < 0) give_up(f, &err);
+    mark(f, STEP_BUILT);
+    if (told_receive(f, &err) < 0) give_up(f, &err);
+    mark(f, STEP_TOLD);
+    if (obey_order(f, &ground, &err) < 0 || build_root(f, &ground, &err) < 0 || shrink(f, &err) < 0)
+        give_up(f, &err);
+    mark(f, STEP_SHRUNK);
     say(f, CONTROL_READY);
-    supervise(f, payload, &waiting);
+    supervise(f, payload);
 }

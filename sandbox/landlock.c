@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <linux/landlock.h>
 #include <linux/mount.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 
 /* Newer than Debian 12's headers. */
@@ -25,6 +24,7 @@
 
 #define READING \
     (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define READING_FILE (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE)
 #define WRITING_FILE \
     (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE | LANDLOCK_ACCESS_FS_IOCTL_DEV)
 /* Device nodes can be made nowhere. */
@@ -45,31 +45,37 @@ static uint64_t rights_of_abi(int abi) {
     return rights;
 }
 
-static int allow(int ruleset, const char *path, uint64_t rights, struct error *err) {
-    /* The old root may still lie on top of "/": nothing but down, by no link. */
-    _cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    _cleanup_close_ int fd = path[1] ? open_beneath(root, path + 1, O_PATH | O_CLOEXEC, 0)
-                                     : fcntl(root, F_DUPFD_CLOEXEC, 0);
-    if (fd < 0) return error_sys(err, errno, "landlock: %s", path);
-    struct stat st;
-    if (fstat(fd, &st) < 0) return error_sys(err, errno, "landlock: %s", path);
-    if (!S_ISDIR(st.st_mode))
-        rights &= WRITING_FILE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE;
-    struct landlock_path_beneath_attr rule = {.allowed_access = rights, .parent_fd = fd};
-    if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
+struct rules {
+    int ruleset, root;
+    uint64_t known;
+};
+
+/* Nothing but down from the root, by no link. */
+static int allow(const struct rules *r, const char *path, uint64_t rights, struct error *err) {
+    struct landlock_path_beneath_attr rule = {.allowed_access = rights & r->known,
+                                              .parent_fd = r->root};
+    _cleanup_close_ int fd = -1;
+    if (path[1]) {
+        rule.parent_fd = fd = open_beneath(r->root, path + 1, O_PATH | O_CLOEXEC, 0);
+        if (fd < 0) return error_sys(err, errno, "landlock: %s", path);
+    }
+    if (syscall(SYS_landlock_add_rule, r->ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
         return error_sys(err, errno, "landlock: rule for %s", path);
     return 0;
 }
 
-static int add_rules(const struct fence *f, int ruleset, uint64_t known, struct error *err) {
-    if (allow(ruleset, "/", READING & known, err) < 0) return -1;
+static int add_rules(const struct fence *f, const struct rules *r, struct error *err) {
+    /* In /dev nothing can be made, and what is there is a node to be used. */
+    if (allow(r, "/", READING, err) < 0 || allow(r, "/dev", READING | WRITING_FILE, err) < 0)
+        return -1;
     for (size_t i = 0; i < f->plan.count; i++) {
         const struct mount_step *s = &f->plan.steps[i];
-        bool node = s->kind == MOUNT_BIND && !(s->attributes & MOUNT_ATTR_NODEV);
-        bool written =
-            (s->kind == MOUNT_TMPFS || s->kind == MOUNT_DEVPTS || s->kind == MOUNT_BIND) &&
-            (node || !(s->attributes & MOUNT_ATTR_RDONLY));
-        if (written && allow(ruleset, s->target, (READING | WRITING) & known, err) < 0) return -1;
+        bool bound = s->kind == MOUNT_BIND && s->attributes & MOUNT_ATTR_NODEV;
+        bool made = s->kind == MOUNT_TMPFS || s->kind == MOUNT_DEVPTS;
+        if (!(bound || made) || s->attributes & MOUNT_ATTR_RDONLY) continue;
+        bool file = bound && !s->is_folder;
+        if (allow(r, s->target, file ? READING_FILE | WRITING_FILE : READING | WRITING, err) < 0)
+            return -1;
     }
     return 0;
 }
@@ -88,7 +94,9 @@ int landlock_apply(struct fence *f, struct error *err) {
     size_t size = abi >= 6 ? sizeof attr : sizeof attr.fs;
     _cleanup_close_ int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
     if (ruleset < 0) return error_sys(err, errno, "landlock: ruleset");
-    if (add_rules(f, ruleset, attr.fs, err) < 0) return -1;
+    _cleanup_close_ int root = openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    const struct rules rules = {ruleset, root, attr.fs};
+    if (root < 0 || add_rules(f, &rules, err) < 0) return error_wrap(err, "landlock");
     if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
         return error_sys(err, errno, "landlock: restrict");
     fence_note(f, FENCE_LANDLOCK, LAYER_ON,

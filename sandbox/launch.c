@@ -5,8 +5,13 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "sandbox/collect.h"
+#include "sandbox/janitor.h"
+#include "sandbox/learn.h"
+#include "sandbox/listener.h"
 #include "sandbox/live.h"
 #include "sandbox/report.h"
+#include "sandbox/request.h"
+#include "sandbox/run_folder.h"
 #include "sandbox/supervise.h"
 #include "sandbox/weaken.h"
 
@@ -32,23 +37,24 @@ struct launch {
     struct live *live;
     int dir_fd;
     int null_fd;
+    bool janitor;        /* somebody else gives groups and entry back */
     int program_ends[2]; /* of the output pipes */
 };
 
-static void launch_init(struct launch *l, const struct spec *spec, int dir_fd,
-                        struct result *result) {
-    *l = (struct launch){.dir_fd = dir_fd, .null_fd = -1, .program_ends = {-1, -1}};
+static void launch_init(struct launch *l, struct fence_page *page) {
+    *l = (struct launch){.dir_fd = -1, .null_fd = -1, .program_ends = {-1, -1}};
     struct run *r = &l->run;
-    r->spec = spec;
-    r->result = result;
     r->fence = &l->fence;
-    r->pidfd = r->userns = r->signals = r->workspace = -1;
+    r->pidfd = r->userns = r->signals = r->workspace = r->listener = r->caller = -1;
+    r->loop = (struct loop){.epoll = -1, .deadline = -1, .look = -1};
     for (int i = 0; i < FENCE_HANDLES; i++) r->handles[i] = -1;
     for (int i = 0; i < 2; i++)
         r->output.streams[i] = (struct output_stream){.pipe = -1, .file = -1, .copy = -1};
     r->output.stamps = -1;
     struct fence *f = &l->fence;
-    f->spec = spec;
+    f->page = page;
+    f->noting = page->notes;
+    f->group = -1;
     f->policy = &l->policy;
     f->filter = &l->filter;
     for (int i = 0; i < 2; i++) f->control[i] = f->release[i] = f->built[i] = -1;
@@ -59,50 +65,84 @@ static void close_fd(int *fd) {
     *fd = -1;
 }
 
+static void mark(struct launch *l, enum step step) {
+    step_mark(&l->fence.page->steps, STEP_LAUNCHER, step);
+}
+
 /* ---- preparing ---- */
+
+/* The policy is then what is learned from, not what is enforced. */
+static int use_learning(struct launch *l, struct error *err) {
+    policy_filter_clear(&l->filter);
+    l->run.learn = learn_open(l->run.spec->policy, err);
+    return l->run.learn ? policy_filter_learning(RELEASE_FD, LISTENER_FLAGS, &l->filter, err) : -1;
+}
 
 static int load_policy(struct launch *l, struct error *err) {
     struct result *r = l->run.result;
     if (policy_open(l->run.spec->policy, &l->policy, err) < 0 ||
         policy_filter(&l->policy, &l->filter, err) < 0)
         return -1;
+    if (l->run.spec->learn && use_learning(l, err) < 0) return -1;
     r->policy_sha256 = strdup(l->policy.sha256);
     r->filter_sha256 = strdup(l->filter.sha256);
+    mark(l, STEP_POLICY);
     return r->policy_sha256 && r->filter_sha256 ? 0 : error_sys(err, ENOMEM, "policy");
 }
 
-/* Who we are, our entry in the registry, ids and the first group of this run. */
-static int take_host(struct launch *l, struct error *err) {
-    const struct spec *spec = l->run.spec;
+/* Who we are, our entry in the registry, ids. */
+static int take_host(struct launch *l, const char *name, struct error *err) {
     struct identity *id = &l->fence.identity;
     if (identity_detect(id, err) < 0) return -1;
-    l->run.result->privilege = strdup(privilege_name(id->privilege));
-    _cleanup_error_ struct error swept = {0};
-    if (live_sweep(&swept) < 0) log_warn("sweep of dead sandboxes: %s", error_text(&swept));
-    if (live_register(spec->id, &l->live, err) < 0) return -1;
+    if (live_register(name, &l->live, err) < 0) return -1;
     if (id->privilege == PRIVILEGE_ROOT && live_reserve_ids(l->live, &id->base, err) < 0) return -1;
     if (weaken("id-range")) id->base = UINT32_C(0x40000000);
-    /* Our init counts as well, and is not the program's. */
-    struct spec_limits limits = spec->limits;
-    if (limits.pids) limits.pids++;
-    return cgroup_begin(spec->id, &limits, spec->cpus, &l->run.cg, err);
+    return 0;
 }
 
-/* The other groups. Init does not need them before it has its network namespace,
- * whose making takes the kernel as long as they take us: so both at once. */
-static int take_groups(struct launch *l, struct error *err) {
+static void note_groups(struct launch *l) {
+    const struct cgroup *cg = l->run.cg;
+    struct fence *f = &l->fence;
+    bool groups = cgroup_enforces(cg, CGROUP_MEMORY, NULL) && cgroup_enforces(cg, CGROUP_CPU, NULL);
+    f->limit_nproc = !cgroup_enforces(cg, CGROUP_PIDS, NULL);
+    f->own_proc = f->limit_nproc || !groups;
+}
+
+static int take_groups(struct launch *l, const char *name, const struct spec_limits *limits,
+                       const char *cpus, struct error *err) {
     struct run *r = &l->run;
     struct fence *f = &l->fence;
-    if (cgroup_complete(r->cg, err) < 0) return -1;
+    if (cgroup_create(name, limits, cpus, &r->cg, err) < 0) return -1;
     char *const *paths = cgroup_paths(r->cg);
     f->cgroup_own = paths && paths[0];
-    bool groups =
-        cgroup_enforces(r->cg, CGROUP_MEMORY, NULL) && cgroup_enforces(r->cg, CGROUP_CPU, NULL);
-    f->limit_nproc = !cgroup_enforces(r->cg, CGROUP_PIDS, NULL);
-    f->own_proc = f->limit_nproc || !groups;
-    if (f->cgroup_own && cgroup_enter_open(r->cg, cgroup_clone_fd(r->cg) >= 0, &f->door, err) < 0)
-        return -1;
+    f->group = cgroup_clone_fd(r->cg);
+    note_groups(l);
+    if (f->cgroup_own && cgroup_enter_open(r->cg, f->group >= 0, &f->door, err) < 0) return -1;
+    mark(l, STEP_GROUPS);
     return live_record_cgroups(l->live, paths, err);
+}
+
+static int open_userns(struct run *r, struct error *err) {
+    char path[48];
+    snprintf(path, sizeof path, "/proc/%d/ns/user", (int)r->init);
+    r->userns = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    return r->userns < 0 ? error_sys(err, errno, "%s", path) : 0;
+}
+
+static int take_userns(struct launch *l, struct error *err) {
+    if (open_userns(&l->run, err) < 0) return -1;
+    if (identity_map(&l->fence.identity, l->run.init, err) < 0) return -1;
+    mark(l, STEP_MAPPED);
+    return 0;
+}
+
+/* What init is told first. `host`: with what every root of the host image has. */
+static int tell_of_host(struct launch *l, bool host, struct error *err) {
+    struct fence *f = &l->fence;
+    if (host && plan_base(&f->base, err) < 0) return -1;
+    if (f->identity.privilege == PRIVILEGE_ROOT && mounts_open_sources(&f->base, err) < 0)
+        return -1;
+    return take_userns(l, err) < 0 ? -1 : told_send_host(f, err);
 }
 
 /* A folder handed in would be a way out of the root: openat(2) from it. */
@@ -118,7 +158,7 @@ static int prepare_stdio(struct launch *l, struct error *err) {
     struct fence *f = &l->fence;
     enum spec_stdio modes[3] = {spec->stdin_mode, spec->stdout_mode, spec->stderr_mode};
     if (output_open(&l->run.output, spec, l->dir_fd, l->program_ends, err) < 0) return -1;
-    l->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    l->null_fd = openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC);
     if (l->null_fd < 0) return error_sys(err, errno, "/dev/null");
     for (int i = 0; i < 3; i++) {
         if (modes[i] == STDIO_INHERIT && check_inherited(i, err) < 0) return -1;
@@ -135,24 +175,32 @@ static int prepare_stdio(struct launch *l, struct error *err) {
     return 0;
 }
 
-static int prepare_fence(struct launch *l, struct error *err) {
+/* The host's part for a run that is known: made ahead, or now. */
+static int prepare_host(struct launch *l, struct error *err) {
+    const struct spec *spec = l->run.spec;
+    struct result *r = l->run.result;
+    if (l->live) {
+        if (live_rename(l->live, spec->id, err) < 0) return -1;
+        if (cgroup_limit(l->run.cg, &spec->limits, spec->cpus) < 0)
+            return error_set(err, ERROR_INTERNAL, "these limits need other groups");
+        note_groups(l);
+    } else if (take_host(l, spec->id, err) < 0 ||
+               take_groups(l, spec->id, &spec->limits, spec->cpus, err) < 0 ||
+               tell_of_host(l, strcmp(spec->image, "host") == 0, err) < 0) {
+        return -1;
+    }
+    r->privilege = strdup(privilege_name(l->fence.identity.privilege));
+    mark(l, STEP_REGISTERED);
+    return 0;
+}
+
+static int prepare_order(struct launch *l, struct error *err) {
     struct fence *f = &l->fence;
-    if (plan_make(l->run.spec, &l->policy, &f->plan, err) < 0) return -1;
+    if (plan_make(l->run.spec, &l->policy, &f->plan, err) < 0 || prepare_stdio(l, err) < 0)
+        return -1;
     if (f->identity.privilege == PRIVILEGE_ROOT && mounts_open_sources(&f->plan, err) < 0)
         return -1;
-    if (l->run.spec->workspace_source) {
-        l->run.workspace = dir_open(l->run.spec->workspace_source, err);
-        if (l->run.workspace < 0) return error_wrap(err, "workspace");
-    }
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, f->control) < 0 ||
-        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, f->release) < 0)
-        return error_sys(err, errno, "socket pair");
-    f->page =
-        mmap(NULL, sizeof *f->page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (f->page == MAP_FAILED) {
-        f->page = NULL;
-        return error_sys(err, errno, "shared page");
-    }
+    mark(l, STEP_PLANNED);
     return 0;
 }
 
@@ -185,49 +233,18 @@ static int explain_clone(int errnum, struct error *err) {
     return -1;
 }
 
-static int open_userns(struct run *r, struct error *err) {
-    char path[48];
-    snprintf(path, sizeof path, "/proc/%d/ns/user", (int)r->init);
-    r->userns = open(path, O_RDONLY | O_CLOEXEC);
-    return r->userns < 0 ? error_sys(err, errno, "%s", path) : 0;
-}
-
-static int send_mapped(struct fence *f, struct error *err) {
-    union {
-        char bytes[CMSG_SPACE(sizeof f->door.fds)];
-        struct cmsghdr align;
-    } space = {0};
-    struct control_mapped message = {.message = CONTROL_MAPPED,
-                                     .cgroup_own = f->cgroup_own,
-                                     .own_proc = f->own_proc,
-                                     .limit_nproc = f->limit_nproc};
-    struct iovec data = {.iov_base = &message, .iov_len = sizeof message};
-    struct msghdr header = {.msg_iov = &data, .msg_iovlen = 1};
-    size_t size = f->door.count * sizeof *f->door.fds;
-    if (size) {
-        header.msg_control = space.bytes;
-        header.msg_controllen = CMSG_SPACE(size);
-        struct cmsghdr *c = CMSG_FIRSTHDR(&header);
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(size);
-        memcpy(CMSG_DATA(c), f->door.fds, size);
-    }
-    if (sendmsg(f->control[0], &header, MSG_NOSIGNAL) == sizeof message) return 0;
-    return fence_failure(f, err);
-}
-
 static int clone_init(struct launch *l, struct error *err) {
     struct run *r = &l->run;
     struct fence *f = &l->fence;
-    int into = cgroup_clone_fd(r->cg);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, f->control) < 0 ||
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, f->release) < 0)
+        return error_sys(err, errno, "socket pair");
     struct clone_args args = {
-        .flags = (own_namespaces & ~weaken_namespaces()) | CLONE_PIDFD |
-                 (into >= 0 ? CLONE_INTO_CGROUP : 0),
+        .flags = (own_namespaces & ~weaken_namespaces()) | CLONE_PIDFD,
         .pidfd = (uint64_t)(uintptr_t)&r->pidfd,
         .exit_signal = SIGCHLD,
-        .cgroup = into >= 0 ? (uint64_t)into : 0,
     };
+    elsewhere_prepare(&f->elsewhere);
     long pid = syscall(SYS_clone3, &args, sizeof args);
     if (pid == 0) init_main(f);
     if (pid < 0) {
@@ -235,31 +252,58 @@ static int clone_init(struct launch *l, struct error *err) {
         return explain_clone(errno, err);
     }
     r->init = (pid_t)pid;
+    elsewhere_send(&f->elsewhere, r->init);
+    mark(l, STEP_CLONED);
     close_fd(&f->control[1]);
     close_fd(&f->release[1]);
+    return 0;
+}
+
+static int tell_init(struct launch *l, struct error *err) {
+    struct fence *f = &l->fence;
+    if (prepare_host(l, err) < 0 || prepare_order(l, err) < 0 || told_send(f, err) < 0) return -1;
+    /* The program's ends are init's now: ours would keep the streams open. */
     close_fd(&l->program_ends[0]);
     close_fd(&l->program_ends[1]);
-    if (take_groups(l, err) < 0 || open_userns(r, err) < 0 ||
-        identity_map(&f->identity, r->init, err) < 0)
+    mark(l, STEP_TOLD);
+    return 0;
+}
+
+/* What needs nothing of init, while it and the payload build the fence. */
+static int prepare_watch(struct launch *l, struct error *err) {
+    struct run *r = &l->run;
+    if (l->dir_fd >= 0 && run_folder_claim(l->dir_fd, err) < 0) return -1;
+    if (r->spec->workspace_source) {
+        r->workspace = dir_open(r->spec->workspace_source, err);
+        if (r->workspace < 0) return error_wrap(err, "workspace");
+    }
+    if (output_create_files(&r->output, l->dir_fd, err) < 0 || supervise_prepare(r, err) < 0 ||
+        report_limits(&l->fence, r->cg, r->result, err) < 0)
         return -1;
-    return send_mapped(f, err);
+    l->janitor = janitor_start(r->cg, l->live);
+    mark(l, STEP_FILES);
+    return 0;
 }
 
 /* ---- the run ---- */
 
 static int start(struct launch *l, struct error *err) {
     struct run *r = &l->run;
-    /* Signals first: told to stop from now on, we still give everything back. */
-    if (take_signals(r, err) < 0 || load_policy(l, err) < 0 || take_host(l, err) < 0 ||
-        prepare_stdio(l, err) < 0 || prepare_fence(l, err) < 0 || clone_init(l, err) < 0 ||
+    if (load_policy(l, err) < 0 || tell_init(l, err) < 0 || prepare_watch(l, err) < 0 ||
         setup_await(r, err) < 0)
         return -1;
-    if (report_layers(&l->fence, r->cg, r->result, err) < 0 ||
-        report_limits(&l->fence, r->cg, r->result, err) < 0 ||
-        report_check(r->spec, r->result, err) < 0)
+    /* What init and payload noted is believed until the release. */
+    memcpy(l->fence.notes, l->fence.page->notes, sizeof l->fence.notes);
+    l->fence.noting = l->fence.notes;
+    bool picky = r->spec->require && r->spec->require[0];
+    if (picky && (report_layers(&l->fence, r->cg, r->result, err) < 0 ||
+                  report_check(r->spec, r->result, err) < 0))
         return -1;
     r->result->t_ready = clock_mono_ns();
-    return 0;
+    mark(l, STEP_REPORTED);
+    if (supervise_release(r, err) < 0) return -1;
+    /* Else it is written up while the program starts. */
+    return picky ? 0 : report_layers(&l->fence, r->cg, r->result, err);
 }
 
 static int collect(struct launch *l, struct error *err) {
@@ -282,28 +326,32 @@ static int collect(struct launch *l, struct error *err) {
  * killed half-way: processes, groups, registry. */
 static void give_back(struct launch *l) {
     struct run *r = &l->run;
-    supervise_kill(r);
+    /* Its own end, with all the mounts, takes init as long as a small program:
+     * once nothing of the program is left there is no need to see it. */
+    if (l->janitor) supervise_let_go(r);
+    else supervise_kill(r);
     output_close(&r->output);
+    supervise_close(r);
     for (int i = 0; i < FENCE_HANDLES; i++) close_fd(&r->handles[i]);
     close_fd(&r->userns);
     close_fd(&r->signals);
     close_fd(&r->workspace);
+    close_fd(&r->listener);
+    free(r->offender);
+    learn_close(r->learn);
     cgroup_enter_close(&l->fence.door);
-    _cleanup_error_ struct error err = {0};
-    bool left = r->cg && cgroup_destroy(r->cg, CGROUP_PATIENCE_MS, &err) < 0;
-    if (left) log_warn("left for the next sweep: %s", error_text(&err));
-    if (left) live_leave(l->live);
-    else live_release(l->live);
+    if (!l->janitor) janitor_clean(r->cg, l->live);
+    mark(l, STEP_REMOVED);
     for (int i = 0; i < 2; i++) {
         close_fd(&l->fence.control[i]);
         close_fd(&l->fence.release[i]);
         close_fd(&l->program_ends[i]);
     }
     close_fd(&l->null_fd);
+    plan_clear(&l->fence.base);
     plan_clear(&l->fence.plan);
     policy_filter_clear(&l->filter);
     policy_clear(&l->policy);
-    if (l->fence.page) munmap(l->fence.page, sizeof *l->fence.page);
 }
 
 /* Always -1. Init and payload are in the group while they build the fence. */
@@ -321,18 +369,68 @@ static void fail(struct result *r, struct error *err) {
     error_clear(err);
 }
 
-int launch_run(const struct spec *spec, int dir_fd, struct result *result, struct error *err) {
-    struct launch l;
+struct launch *launch_open(struct fence_page *page, struct error *err) {
+    struct launch *l = calloc(1, sizeof *l);
+    if (!l) {
+        error_sys(err, ENOMEM, "launch");
+        return NULL;
+    }
+    launch_init(l, page);
+    /* Signals first: told to stop from now on, we still give everything back. */
+    if (take_signals(&l->run, err) == 0 && clone_init(l, err) == 0) return l;
+    give_back(l);
+    free(l);
+    return NULL;
+}
+
+int launch_ahead(struct launch *l, const char *name, struct error *err) {
+    static const struct spec_limits none;
+    return take_host(l, name, err) < 0 || take_groups(l, name, &none, NULL, err) < 0
+               ? -1
+               : tell_of_host(l, true, err);
+}
+
+bool launch_fits(const struct spec *spec) {
+    const struct spec_limits *limits = &spec->limits;
+    return !spec->cpus && !limits->cpu_percent && !limits->io_count && !limits->cpus_exclusive;
+}
+
+int launch_signals(const struct launch *l) {
+    return l->run.signals;
+}
+
+static int run_all(struct launch *l, struct error *err) {
+    if (start(l, err) < 0 && explain_start(&l->run, err) < 0) return -1;
+    if (supervise(&l->run, err) < 0 || collect(l, err) < 0) return -1;
+    return l->run.learn ? learn_deliver(l->run.learn, l->dir_fd, err) : 0;
+}
+
+int launch_run(struct launch *l, const struct spec *spec, int dir_fd, bool print, int caller,
+               struct result *result, struct error *err) {
     struct error why = {0};
-    launch_init(&l, spec, dir_fd, result);
+    l->dir_fd = dir_fd;
+    l->run.spec = l->fence.spec = spec;
+    l->run.result = result;
+    l->run.caller = caller;
     result->steal_ns = result->pressure_cpu_ns = result->pressure_memory_ns = -1;
     result->pressure_io_ns = result->frequency_khz = -1;
     result->io_read_bytes = result->io_write_bytes = -1;
-    if ((start(&l, &why) < 0 && explain_start(&l.run, &why) < 0) || supervise(&l.run, &why) < 0 ||
-        collect(&l, &why) < 0)
-        fail(result, &why);
-    give_back(&l);
+    if (run_all(l, &why) < 0) fail(result, &why);
     result->t_done = clock_mono_ns();
+    mark(l, STEP_COLLECTED);
     if (!result->privilege) result->privilege = strdup("none");
-    return result->privilege ? 0 : error_sys(err, ENOMEM, "result");
+    /* The result first: init, the groups and the mounts go meanwhile and after. */
+    int delivered = result->privilege ? run_folder_deliver(result, dir_fd, print, err)
+                                      : error_sys(err, ENOMEM, "result");
+    mark(l, STEP_DELIVERED);
+    if (caller >= 0 && delivered == 0 && request_answer(caller, 0, &why) < 0) error_clear(&why);
+    give_back(l);
+    free(l);
+    return delivered;
+}
+
+void launch_drop(struct launch *l) {
+    if (!l) return;
+    give_back(l);
+    free(l);
 }

@@ -6,8 +6,7 @@
 
 enum { STACK_BYTES = 8 << 20, MEMLOCK_BYTES = 8 << 20, OPEN_FILES = 1024, QUEUE_BYTES = 819200 };
 
-static int set_limit(__rlimit_resource_t what, const char *name, uint64_t soft, uint64_t hard,
-                     struct error *err) {
+static int set_limit(int what, const char *name, uint64_t soft, uint64_t hard, struct error *err) {
     struct rlimit now;
     if (getrlimit(what, &now) < 0) return error_sys(err, errno, "read %s", name);
     /* Lowering is always allowed; a hard limit of our own cannot be exceeded. */
@@ -18,7 +17,7 @@ static int set_limit(__rlimit_resource_t what, const char *name, uint64_t soft, 
     return 0;
 }
 
-static int set_both(__rlimit_resource_t what, const char *name, uint64_t value, struct error *err) {
+static int set_both(int what, const char *name, uint64_t value, struct error *err) {
     return set_limit(what, name, value, value, err);
 }
 

@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/json.h"
+#include "common/log.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/live_internal.h"
 #include "sandbox/weaken.h"
@@ -52,7 +53,9 @@ static void entry_clear(struct entry *e) {
 }
 #define _cleanup_entry_ __attribute__((cleanup(entry_clear)))
 
-/* In one write, so that a reader and a crash see a whole text: it only grows. */
+/* Once, when all that it tells is known (a sweep of an entry without text looks
+ * for groups by its name), and in one write, so that a reader and a crash see a
+ * whole text. */
 static int entry_write(const struct live *l, struct error *err) {
     _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
     size_t len = 0;
@@ -65,8 +68,7 @@ static int entry_write(const struct live *l, struct error *err) {
     const char *text = json_writer_text(w, &len);
     if (!text) return error_sys(err, ENOMEM, "live entry %s", l->id);
     ssize_t n = pwrite(l->fd, text, len, 0);
-    if (n != (ssize_t)len || ftruncate(l->fd, (off_t)len) < 0)
-        return error_sys(err, n < 0 ? errno : ENOSPC, "live entry %s", l->id);
+    if (n != (ssize_t)len) return error_sys(err, n < 0 ? errno : ENOSPC, "live entry %s", l->id);
     return 0;
 }
 
@@ -115,10 +117,8 @@ static bool is_entry(const char *name) {
     return str_is_name(name) && strcmp(name, "ids") != 0;
 }
 
-int live_sweep(struct error *err) {
+static int sweep_in(int dir, struct error *err) {
     if (weaken("sweep")) return 0;
-    _cleanup_close_ int dir = live_dir_open(err);
-    if (dir < 0) return -1;
     _cleanup_closedir_ DIR *d = list_entries(dir);
     if (!d) return error_sys(err, errno, "live registry");
     int swept = 0;
@@ -134,6 +134,11 @@ int live_sweep(struct error *err) {
         if (unlinkat(dir, e->d_name, 0) == 0) swept++;
     }
     return failed ? -1 : swept;
+}
+
+int live_sweep(struct error *err) {
+    _cleanup_close_ int dir = live_dir_open(err);
+    return dir < 0 ? -1 : sweep_in(dir, err);
 }
 
 /* ---- registering ---- */
@@ -171,14 +176,17 @@ static void live_free(struct live *l) {
 }
 
 static int occupy(struct live *l, struct error *err) {
+    _cleanup_error_ struct error swept = {0};
     l->dir = live_dir_open(err);
     if (l->dir < 0) return -1;
+    if (sweep_in(l->dir, &swept) < 0) log_warn("sweep of dead sandboxes: %s", error_text(&swept));
     l->fd = lock_entry(l->dir, l->id, err);
     if (l->fd < 0) return -1;
     struct stat st;
     if (fstat(l->fd, &st) < 0) return error_sys(err, errno, "live entry %s", l->id);
-    if (st.st_size > 0 && sweep_locked(l->fd, l->id, err) < 0) return -1;
-    return entry_write(l, err);
+    if (st.st_size == 0) return 0;
+    if (sweep_locked(l->fd, l->id, err) < 0) return -1;
+    return ftruncate(l->fd, 0) < 0 ? error_sys(err, errno, "live entry %s", l->id) : 0;
 }
 
 int live_register(const char *id, struct live **out, struct error *err) {
@@ -237,7 +245,7 @@ int live_reserve_ids(struct live *l, uint32_t *base, struct error *err) {
     }
     if (l->slot_fd < 0) return error_set(err, ERROR_LIMIT, "all %d id ranges are in use", ID_SLOTS);
     *base = (uint32_t)l->id_base;
-    return entry_write(l, err);
+    return 0;
 }
 
 int live_record_cgroups(struct live *l, char *const *paths, struct error *err) {
@@ -246,6 +254,26 @@ int live_record_cgroups(struct live *l, char *const *paths, struct error *err) {
     strv_free(l->cgroups);
     l->cgroups = copy;
     return entry_write(l, err);
+}
+
+int live_rename(struct live *l, const char *id, struct error *err) {
+    char *copy = is_entry(id) ? strdup(id) : NULL;
+    if (!copy) return error_set(err, ERROR_INVALID, "not a name for a sandbox");
+    /* The lock is the file's, and goes along. A dead one of that name was swept
+     * when its successor registered, unless that was just now. */
+    int r = rename_exclusive(l->dir, l->id, l->dir, id);
+    if (r < 0 && errno == EEXIST && sweep_in(l->dir, NULL) > 0)
+        r = rename_exclusive(l->dir, l->id, l->dir, id);
+    if (r < 0) {
+        int saved = errno;
+        free(copy);
+        if (saved == EEXIST)
+            return error_set(err, ERROR_EXISTS, "a sandbox named %s is running", id);
+        return error_sys(err, saved, "live entry %s", id);
+    }
+    free(l->id);
+    l->id = copy;
+    return 0;
 }
 
 void live_release(struct live *l) {

@@ -16,14 +16,18 @@
 
 struct live; /* this launcher's entry; holds the lock */
 
-/* Registers `id`; ERROR_EXISTS when a live sandbox has that id. */
+/* Sweeps what dead launchers left, then registers `id`; ERROR_EXISTS when a live sandbox has that
+ * id. */
 int live_register(const char *id, struct live **out, struct error *err);
 /* Root only: reserves one of the pool's ranges of 65,536 host ids (base
  * 0x40000000 + slot · 65,536), free of other live sandboxes. Given back with
  * the entry. */
 int live_reserve_ids(struct live *l, uint32_t *base, struct error *err);
-/* Records the groups, so that a sweep finds them. */
+/* Records the groups and all else of the entry, so that a sweep finds them. */
 int live_record_cgroups(struct live *l, char *const *paths, struct error *err);
+/* Another id for an entry that was registered before its run was known;
+ * ERROR_EXISTS when a live sandbox has it. */
+int live_rename(struct live *l, const char *id, struct error *err);
 /* Removes the entry. */
 void live_release(struct live *l);
 /* Lets go of the entry, but leaves it: a sweep has something to do. */

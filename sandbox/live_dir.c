@@ -37,9 +37,12 @@ static void choose_place(struct place *p) {
  * own user may hold the folder in the middle (`strict` is false): what is in it
  * is checked by itself. */
 static int enter(int dir, const char *name, bool strict, struct error *err) {
-    if (mkdirat(dir, name, strict ? 0700 : 0755) < 0 && errno != EEXIST)
-        return error_sys(err, errno, "mkdir %s", name);
     int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) {
+        if (mkdirat(dir, name, strict ? 0700 : 0755) < 0 && errno != EEXIST)
+            return error_sys(err, errno, "mkdir %s", name);
+        fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    }
     if (fd < 0) return error_sys(err, errno, "%s", name);
     struct stat st;
     bool ours = fstat(fd, &st) == 0 && st.st_uid == geteuid() && !(st.st_mode & 0022);
@@ -51,7 +54,7 @@ static int enter(int dir, const char *name, bool strict, struct error *err) {
 int live_dir_open(struct error *err) {
     struct place p;
     choose_place(&p);
-    int fd = open(p.base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(AT_FDCWD, p.base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) error_sys(err, errno, "%s", p.base);
     for (size_t i = 0; i < ARRAY_SIZE(p.below) && fd >= 0; i++) {
         if (!p.below[i][0]) continue;

@@ -45,9 +45,11 @@ struct mount_step {
     unsigned mode;         /* of its root folder */
     bool payload_owned;    /* … which belongs to the payload instead of init */
     bool optional;         /* nothing happens when the source is missing */
+    bool processes_only;   /* of a procfs: nothing of the machine */
     bool keep_links;       /* the source itself may not be a link (images) */
     int handle;            /* hand out a descriptor as this fence_handle; -1: no */
     int fd;                /* of the opened source; -1 */
+    bool is_folder;        /* … and what it is */
 };
 
 struct mount_plan {
@@ -56,7 +58,10 @@ struct mount_plan {
     bool failed; /* out of memory */
 };
 
-/* Writes the plan. */
+/* What every root of the host image begins with, whatever the run: built while the
+ * rest is not known yet. Other images have nothing in common. */
+int plan_base(struct mount_plan *out, struct error *err);
+/* Writes the plan; for the host image without its base. */
 int plan_make(const struct spec *spec, const struct policy *policy, struct mount_plan *out,
               struct error *err);
 void plan_clear(struct mount_plan *plan);
@@ -65,12 +70,19 @@ void plan_clear(struct mount_plan *plan);
  * by the launcher when it is root (init can no longer reach folders of mode
  * 0700 of users that have no id inside), else by init. */
 int mounts_open_sources(struct mount_plan *plan, struct error *err);
-/* Builds the root and enters it. `handles` get descriptors of the steps that
- * name one, -1 else. `own_proc` ≥ 0 names the handle of an unhidden procfs. */
-int mounts_build(struct mount_plan *plan, int *handles, size_t handle_count, int own_proc,
-                 int *new_root, struct error *err);
-/* Detaches the old root, which until then lies on top of the new one: a path
- * from "/" down does not lead there, ".." in "/" does. */
-int mounts_leave_old(int root, struct error *err);
+/* The procfs mounts a run may need. */
+enum mount_proc { PROC_MACHINE, PROC_PROCESSES, PROC_PLAIN, MOUNT_PROCS };
+
+/* Makes the root with what `base` has, it may be empty, enters it and leaves the
+ * old one. `procs` get descriptors; with `plain_proc` also one that hides nothing,
+ * for the watchers. */
+int mounts_begin(struct mount_plan *base, bool plain_proc, int procs[MOUNT_PROCS], int *root,
+                 struct error *err);
+/* Another root in its place, with nothing in it. */
+int mounts_begin_anew(int procs[MOUNT_PROCS], int *root, struct error *err);
+/* Goes on with it and ends it, read-only. `handles` get descriptors of the steps
+ * that name one, -1 else. `own_proc` ≥ 0 names the handle of the plain procfs. */
+int mounts_build(struct mount_plan *plan, int procs[MOUNT_PROCS], int *handles, size_t handle_count,
+                 int own_proc, int root, struct error *err);
 
 #endif

@@ -30,13 +30,6 @@ static int open_stream(struct output_stream *s, int dir_fd, const char *name, in
     s->pipe = ends[0];
     *program_end = ends[1];
     if (fcntl(s->pipe, F_SETFL, O_NONBLOCK) < 0) return error_sys(err, errno, "pipe for %s", name);
-    /* Larger than the default where allowed: fewer wake-ups of the launcher. */
-    if (fcntl(s->pipe, F_SETPIPE_SZ, PIPE_BYTES) < 0) errno = 0;
-    if (dir_fd >= 0) {
-        s->file = openat(dir_fd, name,
-                         O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC | O_APPEND, 0644);
-        if (s->file < 0) return error_sys(err, errno, "create %s", name);
-    }
     if (s->mode == STDIO_TEE) {
         struct stat st;
         s->copy = copy;
@@ -58,12 +51,28 @@ int output_open(struct output *o, const struct spec *spec, int dir_fd, int progr
     if (open_stream(&o->streams[0], dir_fd, "stdout", STDOUT_FILENO, &program_ends[0], err) < 0 ||
         open_stream(&o->streams[1], dir_fd, "stderr", STDERR_FILENO, &program_ends[1], err) < 0)
         return -1;
-    if (dir_fd >= 0 && (o->streams[0].pipe >= 0 || o->streams[1].pipe >= 0)) {
-        o->stamps =
-            openat(dir_fd, "stamps", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-        if (o->stamps < 0) return error_sys(err, errno, "create stamps");
-    }
     return 0;
+}
+
+static int create(int dir_fd, const char *name, int flags, struct error *err) {
+    int fd =
+        openat(dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC | flags, 0644);
+    if (fd < 0) error_sys(err, errno, "create %s", name);
+    return fd;
+}
+
+int output_create_files(struct output *o, int dir_fd, struct error *err) {
+    static const char *const names[] = {"stdout", "stderr"};
+    bool any = false;
+    for (int i = 0; i < 2 && dir_fd >= 0; i++) {
+        struct output_stream *s = &o->streams[i];
+        if (s->pipe < 0) continue;
+        any = true;
+        s->file = create(dir_fd, names[i], O_APPEND, err);
+        if (s->file < 0) return -1;
+    }
+    if (any) o->stamps = create(dir_fd, "stamps", 0, err);
+    return any && o->stamps < 0 ? -1 : 0;
 }
 
 static void flush_stamps(struct output *o) {
@@ -118,6 +127,12 @@ void output_copy(struct output_stream *s) {
     s->waiting.len = s->taken = 0;
 }
 
+/* A larger pipe where allowed, once there is much to carry: fewer wake-ups. */
+static void widen(struct output_stream *s) {
+    if (!s->wide && fcntl(s->pipe, F_SETPIPE_SZ, PIPE_BYTES) < 0) errno = 0;
+    s->wide = true;
+}
+
 bool output_pump(struct output *o, struct output_stream *s) {
     static char chunk[CHUNK];
     for (int i = 0; i < CHUNKS_AT_ONCE; i++) {
@@ -129,6 +144,7 @@ bool output_pump(struct output *o, struct output_stream *s) {
             s->pipe = -1;
             return false;
         }
+        if ((size_t)n == sizeof chunk) widen(s);
         keep(o, s, chunk, (size_t)n);
         output_copy(s);
         if (o->truncated || (size_t)n < sizeof chunk) return true;

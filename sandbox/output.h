@@ -21,6 +21,7 @@ struct output_stream {
     int pipe;           /* our end; -1: nothing to read any more, or never */
     int file;           /* in the run folder; -1: none */
     int copy;           /* our own descriptor of the same name; -1: none */
+    bool wide;          /* its pipe was enlarged */
     bool copy_blocks;   /* it can be waited for with poll */
     struct buf waiting; /* read, but not yet taken by the reader of our copy */
     size_t taken;       /* of `waiting` */
@@ -43,6 +44,8 @@ struct output {
  * run folder or -1. */
 int output_open(struct output *o, const struct spec *spec, int dir_fd, int program_ends[2],
                 struct error *err);
+/* Makes the files of the run folder that the streams are kept in. */
+int output_create_files(struct output *o, int dir_fd, struct error *err);
 /* Reads what is there. False when the stream is at its end (its pipe closed). */
 bool output_pump(struct output *o, struct output_stream *s);
 /* Whether the pipe should be read now, or the reader of our copy waited for. */

@@ -7,54 +7,64 @@
  * Three processes take part in a run.
  *
  *  launcher  this program, on the host, with the rights of whoever started it.
- *            It reads the spec and the policy, registers the run, makes its
- *            control groups, opens what will be mounted (as root) and the
- *            folder the workspace is copied from, clones init into new
- *            namespaces in one clone3(2), makes the rest of the groups while init
- *            makes the network namespace, writes the user namespace's maps, and
- *            then sits in one epoll loop: output, limits, signals, the end. It
- *            alone knows the time. It never runs or loads anything the program
- *            could have written.
+ *            First of all it clones init into new namespaces, since that has work
+ *            that takes the kernel long. Meanwhile it reads spec and policy,
+ *            registers the run, makes its control groups, writes the user
+ *            namespace's maps, opens what will be mounted (as root), and tells
+ *            init in two steps (told.c): of the host, and the order. Then it sits
+ *            in one epoll loop: output, limits, signals, the end. It alone knows
+ *            the time. It never runs or loads anything the program could have
+ *            written.
  *
  *  init      pid 1 inside: our own code, never an exec. It starts with the
- *            launcher's ids and all capabilities of the new user namespace,
- *            enters the groups, becomes uid 0 inside, forks the payload, builds
- *            the mounts and leaves the old root, and gives up everything but the
- *            control socket and CAP_KILL over the payload. It reaps; when the
- *            program ends it says how and exits, at which the kernel
- *            kills whatever else is in the pid namespace. It is not dumpable,
- *            blocks all signals, and dies with the launcher.
+ *            launcher's ids and all capabilities of the new user namespace, makes
+ *            the network namespace, empties the bounding set, and told of the
+ *            host forks the payload, becomes uid 0 inside and begins with the
+ *            root; given the order it ends it, leaves the old root, and gives up
+ *            everything but the control socket and CAP_KILL over the payload. It
+ *            reaps; when the program ends it says how and exits, at which the
+ *            kernel kills whatever else is in the pid namespace. It is not
+ *            dumpable, blocks all signals, dies with the launcher, and is in none
+ *            of the run's control groups, so that these are empty when all of the
+ *            program is gone.
  *
- *  payload   forked by init. It puts on what a process can only do to itself:
- *            session, descriptors, rlimits, uid 1000 for good, no capabilities,
- *            no_new_privs; and once init has entered the root, before which it
- *            names no path, Landlock and the system-call filter. Then it waits
- *            for the word and becomes the program.
+ *  payload   forked by init, into the groups. It puts on what a process can only
+ *            do to itself: session, uid 1000 for good, no capabilities,
+ *            no_new_privs; with the order descriptors and rlimits; and once init
+ *            has entered the root, before which it names no path, Landlock and the
+ *            system-call filter. Then it waits for the word and becomes the
+ *            program.
  *
  * With a workspace to copy there is, before the release, a fourth for a moment:
  * the seeder (seed.c). Collection afterwards is a process of its own as well
- * (collect.c).
+ * (collect.c), and so is the janitor (janitor.c), which gives groups and registry
+ * entry back when the launcher has left with the result, or was killed.
  *
  * They speak over
  *
- *  control   a socket pair launcher–init, a byte a message (fence.h): "mapped"
- *            with the ways into the groups, "terminate", "kill" one way; "mounts
- *            stand" with descriptors of the writable file systems, "ready",
- *            "failed", "ended" the other.
- *            Its end tells init that the launcher is gone.
- *  release   a socket pair launcher–payload: "ready", "go", and the errno of an
+ *  control   a socket pair launcher–init (fence.h): "host" and "told" with
+ *            descriptors, "terminate", "kill" one way; "mounts stand" with
+ *            descriptors of the writable file systems, "ready", "failed", "ended"
+ *            the other. Its end tells init that the launcher is gone.
+ *  release   a socket pair launcher–payload: what becomes 0, 1 and 2, "ready"
+ *            (with the filter's listener: listener.h), "go", and the errno of an
  *            execve that failed. A successful one closes it.
- *  built     a pipe init–payload: a byte when the root is entered, and one when the
- *            old one is gone.
+ *  built     a pipe init–payload: a byte when the root is entered, and one when
+ *            the old one is gone.
  *  output    a pipe each for stdout and stderr, read by the launcher.
- *  page      a shared page in which init and payload leave the fence report or
- *            the text of a failure; the launcher reads it before the release
- *            and never after, and exec takes it from the payload.
+ *  page      shared memory in which the launcher leaves the order (order.c), and
+ *            init and payload the fence report or the text of a failure; the
+ *            launcher reads it before the release and never after, and exec takes
+ *            it from the payload.
  *
  * The clock: the launcher stamps the start just before it sends "go", and the
- * end when init's "ended" arrives. A run is over only when init is dead, which
- * the kernel reports after it has buried every process of the pid namespace, and
- * the control groups are empty.
+ * end when init's "ended" arrives. A run is over only when the control groups,
+ * which hold all of the program, are empty; without groups, when init is dead,
+ * which the kernel reports after it has buried every process of the pid
+ * namespace.
+ *
+ * Resident (serve.c): the same launchers, which have done all of this that needs
+ * no spec and wait for one, each for a single run.
  */
 #include "common/cleanup.h"
 #include "common/clock.h"
@@ -63,20 +73,27 @@
 #include "common/log.h"
 #include "sandbox/launch.h"
 #include "sandbox/live.h"
+#include "sandbox/request.h"
+#include "sandbox/serve.h"
 #include "sandbox/weaken.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 enum { EXIT_USAGE = 2, EXIT_OURS = 125 };
-enum { SPEC_BYTES = 4 << 20 };
+enum { SPEC_BYTES = 4 << 20, READY_LAUNCHERS = 2, MOST_READY = 64 };
 
 static const char usage[] =
     "usage: paddock-sandbox run SPEC.json|- [--dir DIR] [--print]\n"
+    "       paddock-sandbox serve SOCKET [--ready N] [--with-parent]\n"
+    "       paddock-sandbox ask SOCKET SPEC.json --dir DIR\n"
     "       paddock-sandbox sweep\n"
     "       paddock-sandbox --help | --version\n"
     "\n"
@@ -84,6 +101,9 @@ static const char usage[] =
     "       result.json, stdout, stderr, stamps and artifacts/ in DIR (default: the\n"
     "       spec's \"dir\"). --print writes the result to stdout as well. Exit status: 0\n"
     "       when there is a result, whatever it says; 125 when there could be none.\n"
+    "serve  stays, with N launchers ready (2), each for one run asked of it over SOCKET;\n"
+    "       --with-parent: until its parent dies.\n"
+    "ask    has one of them do what run would.\n"
     "sweep  removes what killed launchers left behind.\n"
     "\n"
     "Example:\n"
@@ -95,6 +115,7 @@ static const char usage[] =
 struct options {
     const char *spec; /* set by parse_run() */
     const char *dir;
+    const char *steps; /* where to leave the profile; NULL: nowhere */
     bool print;
 };
 
@@ -103,78 +124,14 @@ static int say_failure(const struct error *err) {
     return EXIT_OURS;
 }
 
-/* ---- files of the run folder ---- */
-
-/* Replaces a file whole. Not synced: kill -9 of any process cannot lose it, and
- * whoever acknowledges a result makes it durable first; a sync here would cost
- * more than the launch itself. */
-static int replace_file(int dir_fd, const char *name, const char *text, size_t len,
-                        struct error *err) {
-    _cleanup_free_ char *temporary = str_printf(".%s.%d", name, (int)getpid());
-    if (!temporary) return error_sys(err, ENOMEM, "%s", name);
-    unlinkat(dir_fd, temporary, 0);
-    _cleanup_close_ int fd =
-        openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (fd < 0) return error_sys(err, errno, "create %s", temporary);
-    if (write_all(fd, text, len) < 0 || renameat(dir_fd, temporary, dir_fd, name) < 0) {
-        error_sys(err, errno, "write %s", name);
-        unlinkat(dir_fd, temporary, 0);
-        return -1;
-    }
-    return 0;
-}
-
-/* Field 22 of /proc/self/stat: with the pid it names this process for ever. */
-static int64_t start_ticks(void) {
-    _cleanup_buf_ struct buf text = {0};
-    if (file_read("/proc/self/stat", 4096, &text, NULL) < 0) return 0;
-    const char *p = strrchr(buf_text(&text), ')');
-    for (int field = 2; p && field < 22; field++) p = strchr(p + 1, ' ');
-    return p ? strtoll(p + 1, NULL, 10) : 0;
-}
-
-static int write_launcher(int dir_fd, struct error *err) {
-    char text[96];
-    int n = snprintf(text, sizeof text, "{\"pid\": %d, \"start_ticks\": %" PRId64 "}\n",
-                     (int)getpid(), start_ticks());
-    /* A result of an earlier run here would be taken for ours. Its launcher.json
-     * says nothing any more, and to rename over a file makes ext4 write out the
-     * new one at once. */
-    if (unlinkat(dir_fd, "result.json", 0) < 0 && errno != ENOENT)
-        return error_sys(err, errno, "remove the old result.json");
-    if (unlinkat(dir_fd, "launcher.json", 0) < 0 && errno != ENOENT)
-        return error_sys(err, errno, "remove the old launcher.json");
-    return replace_file(dir_fd, "launcher.json", text, (size_t)n, err);
-}
-
-static int deliver(const struct result *r, int dir_fd, bool print, struct error *err) {
-    _cleanup_json_writer_ struct json_writer *w = json_writer_new(true);
-    if (!w) return error_sys(err, ENOMEM, "result");
-    if (result_encode(r, w, err) < 0) return -1;
-    size_t len = 0;
-    const char *text = json_writer_text(w, &len);
-    if (!text) return error_set(err, ERROR_INTERNAL, "result: could not be written as JSON");
-    if (dir_fd >= 0 && replace_file(dir_fd, "result.json", text, len, err) < 0) return -1;
-    if (print && write_all(STDOUT_FILENO, text, len) < 0)
-        return error_sys(err, errno, "print the result");
-    return 0;
-}
-
 /* ---- run ---- */
 
-static int load_spec(const char *path, struct spec *spec, struct result *result,
-                     struct error *err) {
-    if (!path) return error_set(err, ERROR_INTERNAL, "no spec is named");
-    bool from_stdin = strcmp(path, "-") == 0;
-    _cleanup_buf_ struct buf text = {0};
-    if (from_stdin ? file_read_fd(STDIN_FILENO, SPEC_BYTES, &text, err) < 0
-                   : file_read(path, SPEC_BYTES, &text, err) < 0)
-        return error_wrap(err, "spec");
-    const char *source = from_stdin ? "stdin" : path;
-    _cleanup_json_ struct json *doc = json_parse(source, buf_text(&text), text.len, err);
+static int read_spec(const char *source, const struct buf *text, struct spec *spec,
+                     struct result *result, struct error *err) {
+    _cleanup_json_ struct json *doc = json_parse(source, buf_text(text), text->len, err);
     if (!doc || spec_decode(doc, spec, err) < 0) return error_wrap(err, "spec");
     char hex[DIGEST_HEX];
-    digest_hex_of(buf_text(&text), text.len, hex);
+    digest_hex_of(buf_text(text), text->len, hex);
     result->spec_sha256 = strdup(hex);
     result->id = strdup(spec->id);
     result->version = strdup(PADDOCK_VERSION);
@@ -185,20 +142,43 @@ static int load_spec(const char *path, struct spec *spec, struct result *result,
                                                                 : error_sys(err, ENOMEM, "spec");
 }
 
+static int load_spec(const char *path, struct spec *spec, struct result *result,
+                     struct error *err) {
+    if (!path) return error_set(err, ERROR_INTERNAL, "no spec is named");
+    bool from_stdin = strcmp(path, "-") == 0;
+    _cleanup_buf_ struct buf text = {0};
+    if (from_stdin ? file_read_fd(STDIN_FILENO, SPEC_BYTES, &text, err) < 0
+                   : file_read(path, SPEC_BYTES, &text, err) < 0)
+        return error_wrap(err, "spec");
+    return read_spec(from_stdin ? "stdin" : path, &text, spec, result, err);
+}
+
+static int leave_steps(const struct steps *steps, const char *path, struct error *err) {
+    _cleanup_close_ int fd = openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0 || steps_print(steps, fd) < 0) return error_sys(err, errno, "steps to %s", path);
+    return 0;
+}
+
 static int run(const struct options *o, int64_t begin, struct error *err) {
     _cleanup_spec_ struct spec spec = {0};
     _cleanup_result_ struct result result = {.t_launch = begin};
-    if (weaken_check(err) < 0 || load_spec(o->spec, &spec, &result, err) < 0) return -1;
+    if (weaken_check(err) < 0) return -1;
+    struct fence_page *page = fence_page_new(err);
+    if (!page) return -1;
+    /* Before all else: init has work that takes as long as ours until it is told. */
+    _cleanup_launch_ struct launch *launch = launch_open(page, err);
+    if (!launch) return -1;
+    if (load_spec(o->spec, &spec, &result, err) < 0) return -1;
     const char *dir = o->dir ? o->dir : spec.dir;
     _cleanup_close_ int dir_fd = dir ? dir_open(dir, err) : -1;
     if (dir && dir_fd < 0) return error_wrap(err, "run folder");
     if (!dir && !o->print)
         return error_set(err, ERROR_INVALID, "where is the result to go? Give --dir or --print");
-    if (dir_fd >= 0 && write_launcher(dir_fd, err) < 0)
-        return error_wrap(err, "run folder %s", dir);
-    if (launch_run(&spec, dir_fd, &result, err) < 0 || deliver(&result, dir_fd, o->print, err) < 0)
-        return -1;
-    return 0;
+    step_mark(&page->steps, STEP_LAUNCHER, STEP_SPEC);
+    struct launch *running = launch;
+    launch = NULL;
+    if (launch_run(running, &spec, dir_fd, o->print, -1, &result, err) < 0) return -1;
+    return o->steps ? leave_steps(&page->steps, o->steps, err) : 0;
 }
 
 static int parse_run(int argc, char **argv, struct options *o, struct error *err) {
@@ -206,6 +186,7 @@ static int parse_run(int argc, char **argv, struct options *o, struct error *err
         if (strcmp(argv[i], "--print") == 0) o->print = true;
         else if (strcmp(argv[i], "--dir") == 0 && i + 1 < argc) o->dir = argv[++i];
         else if (strncmp(argv[i], "--dir=", 6) == 0) o->dir = argv[i] + 6;
+        else if (strcmp(argv[i], "--steps") == 0 && i + 1 < argc) o->steps = argv[++i];
         else if (argv[i][0] == '-' && argv[i][1])
             return error_set(err, ERROR_INVALID, "run: unknown option %s", argv[i]);
         else if (o->spec) return error_set(err, ERROR_INVALID, "run: one spec only");
@@ -223,6 +204,71 @@ static int main_run(int argc, char **argv, int64_t begin) {
     return 0;
 }
 
+/* ---- serve ---- */
+
+static int run_request(struct launch *l, struct fence_page *page, int spec_fd, int dir_fd,
+                       int caller, struct error *err) {
+    _cleanup_spec_ struct spec spec = {0};
+    _cleanup_result_ struct result result = {.t_launch = clock_mono_ns()};
+    _cleanup_buf_ struct buf text = {0};
+    if (lseek(spec_fd, 0, SEEK_SET) < 0 || file_read_fd(spec_fd, SPEC_BYTES, &text, err) < 0 ||
+        read_spec("request", &text, &spec, &result, err) < 0) {
+        launch_drop(l);
+        return -1;
+    }
+    if (!launch_fits(&spec)) {
+        launch_drop(l);
+        page = fence_page_new(err);
+        l = page ? launch_open(page, err) : NULL;
+        if (!l) return -1;
+    }
+    step_mark(&page->steps, STEP_LAUNCHER, STEP_SPEC);
+    return launch_run(l, &spec, dir_fd, false, caller, &result, err);
+}
+
+static int serve_one(struct launch *l, struct fence_page *page, int spec_fd, int dir_fd,
+                     int caller) {
+    _cleanup_error_ struct error err = {0};
+    return run_request(l, page, spec_fd, dir_fd, caller, &err) < 0 ? say_failure(&err) : 0;
+}
+
+static int main_serve(int argc, char **argv) {
+    _cleanup_error_ struct error err = {0};
+    const char *path = argc > 2 ? argv[2] : NULL;
+    int ready = READY_LAUNCHERS;
+    for (int i = 3; i < argc; i++) {
+        if (strcmp(argv[i], "--ready") == 0 && i + 1 < argc) {
+            ready = (int)strtol(argv[++i], NULL, 10);
+        } else if (strcmp(argv[i], "--with-parent") == 0) {
+            if (prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) < 0) return EXIT_OURS;
+        } else {
+            path = NULL;
+        }
+    }
+    if (!path || path[0] == '-' || ready < 1 || ready > MOST_READY)
+        return fputs(usage, stderr), EXIT_USAGE;
+    return serve(path, ready, serve_one, &err) < 0 ? say_failure(&err) : 0;
+}
+
+/* The run asked of a resident launcher, as `run` would do it here. */
+static int ask(const char *socket, const char *spec, const char *dir, struct error *err) {
+    _cleanup_close_ int connection = request_connect(socket, err);
+    if (connection < 0) return -1;
+    _cleanup_close_ int spec_fd = openat(AT_FDCWD, spec, O_RDONLY | O_CLOEXEC);
+    if (spec_fd < 0) return error_sys(err, errno, "%s", spec);
+    _cleanup_close_ int dir_fd = dir_open(dir, err);
+    if (dir_fd < 0) return -1;
+    const int fds[REQUEST_FDS] = {spec_fd, dir_fd, 0, 1, 2};
+    return request_send(connection, fds, err) < 0 ? -1 : request_await(connection, err);
+}
+
+static int main_ask(int argc, char **argv) {
+    _cleanup_error_ struct error err = {0};
+    if (argc != 6 || strcmp(argv[4], "--dir") != 0) return fputs(usage, stderr), EXIT_USAGE;
+    int status = ask(argv[2], argv[3], argv[5], &err);
+    return status < 0 ? say_failure(&err) : status;
+}
+
 static int main_sweep(void) {
     _cleanup_error_ struct error err = {0};
     int n = live_sweep(&err);
@@ -234,7 +280,7 @@ static int main_sweep(void) {
 /* A program started without 0, 1 or 2 would find its pipes there. */
 static int hold_stdio(void) {
     int fd;
-    do fd = open("/dev/null", O_RDWR);
+    do fd = openat(AT_FDCWD, "/dev/null", O_RDWR);
     while (fd >= 0 && fd <= STDERR_FILENO);
     if (fd >= 0) close(fd);
     return fd < 0 ? -1 : 0;
@@ -246,6 +292,8 @@ int main(int argc, char **argv) {
     if (hold_stdio() < 0) return EXIT_OURS;
     const char *verb = argc > 1 ? argv[1] : "";
     if (strcmp(verb, "run") == 0) return main_run(argc, argv, begin);
+    if (strcmp(verb, "serve") == 0) return main_serve(argc, argv);
+    if (strcmp(verb, "ask") == 0) return main_ask(argc, argv);
     if (strcmp(verb, "sweep") == 0 && argc == 2) return main_sweep();
     if (strcmp(verb, "--version") == 0) return puts("paddock-sandbox " PADDOCK_VERSION), 0;
     if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0) return fputs(usage, stdout), 0;

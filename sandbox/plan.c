@@ -14,6 +14,9 @@
 
 #define SAFE  (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 #define CONST (SAFE | MOUNT_ATTR_RDONLY)
+/* Writing to a device is no change of the file system it lies in; touching its
+ * times would be, and a neighbour could see that. */
+#define NODE (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY)
 
 enum { DEFAULT_INODES = 1000000, LEAST_INODES = 1024, BYTES_PER_INODE = 1024 };
 
@@ -65,14 +68,15 @@ static struct mount_step *add_tmpfs(struct mount_plan *p, const char *target, in
  * inside, when the program does), all else is bound. */
 static void add_entry(struct mount_plan *p, const char *host, const char *target) {
     struct stat st;
-    if (lstat(host, &st) < 0) return;
     char text[PATH_MAX];
-    if (S_ISLNK(st.st_mode)) {
-        ssize_t n = readlink(host, text, sizeof text - 1);
-        if (n <= 0) return;
+    ssize_t n = readlink(host, text, sizeof text - 1);
+    if (n > 0) {
         text[n] = '\0';
         add(p, MOUNT_LINK, target, text);
-    } else if (S_ISDIR(st.st_mode) || S_ISREG(st.st_mode)) {
+        return;
+    }
+    if (lstat(host, &st) < 0) return;
+    if (S_ISDIR(st.st_mode) || S_ISREG(st.st_mode)) {
         add_bind(p, target, host, CONST)->keep_links = true;
     }
 }
@@ -111,7 +115,8 @@ static void hide_installation(struct mount_plan *p) {
     _cleanup_free_ char *before = NULL;
     for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
         /* Where it really is: a mount point is reached through no link. */
-        char *real = places[i] ? realpath(places[i], NULL) : NULL;
+        bool there = places[i] && access(places[i], F_OK) == 0;
+        char *real = there ? realpath(places[i], NULL) : NULL;
         if (!real || !str_starts(real, "/usr/") || str_eq(real, before)) {
             free(real);
             continue;
@@ -152,18 +157,22 @@ static int plan_folder_image(struct mount_plan *p, const char *path, struct erro
     return 0;
 }
 
-static void plan_proc(struct mount_plan *p) {
+static void plan_proc(struct mount_plan *p, const struct policy *policy) {
     static const char *const masked[] = {
         "/proc/kcore",         "/proc/keys",       "/proc/key-users",   "/proc/kallsyms",
         "/proc/kmsg",          "/proc/timer_list", "/proc/sched_debug", "/proc/sysrq-trigger",
         "/proc/latency_stats", "/proc/kpagecount", "/proc/kpageflags",  "/proc/kpagecgroup",
         "/proc/vmallocinfo",   "/proc/config.gz",  "/proc/timer_stats", "/proc/modules",
-        "/proc/pagetypeinfo",  "/proc/slabinfo",   "/proc/cmdline",     "/proc/interrupts"};
+        "/proc/pagetypeinfo",  "/proc/slabinfo",   "/proc/cmdline",     "/proc/interrupts",
+        "/proc/partitions",    "/proc/diskstats"};
     static const char *const fixed[] = {"/proc/sys", "/proc/bus", "/proc/fs", "/proc/irq"};
     static const char *const hidden[] = {"/proc/acpi", "/proc/scsi", "/proc/asound",
                                          "/proc/dynamic_debug"};
     add(p, MOUNT_FOLDER, MOUNT_EMPTY, NULL)->mode = 0555;
-    add(p, MOUNT_PROC, "/proc", NULL)->attributes = SAFE | MOUNT_ATTR_NOEXEC;
+    struct mount_step *proc = add(p, MOUNT_PROC, "/proc", NULL);
+    proc->attributes = SAFE | MOUNT_ATTR_NOEXEC;
+    proc->processes_only = !policy->proc_machine;
+    if (proc->processes_only) return; /* there is nothing to cover */
     for (size_t i = 0; i < ARRAY_SIZE(masked); i++) add(p, MOUNT_MASK, masked[i], NULL);
     for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) add(p, MOUNT_CONST, fixed[i], NULL);
     for (size_t i = 0; i < ARRAY_SIZE(hidden); i++) add(p, MOUNT_NOTHING, hidden[i], NULL);
@@ -171,26 +180,27 @@ static void plan_proc(struct mount_plan *p) {
 
 /* /dev is a folder of the root, which ends read-only: nodes are binds (a user
  * namespace cannot make any), all else links. */
-static int plan_dev(struct mount_plan *p, const struct policy *policy, struct error *err) {
+static void plan_dev_base(struct mount_plan *p) {
     static const char *const nodes[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random",
                                         "/dev/urandom"};
     static const char *const links[][2] = {{"/dev/fd", "/proc/self/fd"},
                                            {"/dev/stdin", "/proc/self/fd/0"},
                                            {"/dev/stdout", "/proc/self/fd/1"},
                                            {"/dev/stderr", "/proc/self/fd/2"}};
-    /* Writing to a device is no change of the file system it lies in; touching
-     * its times would be, and a neighbour could see that. */
-    const uint64_t node = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY;
     add(p, MOUNT_FOLDER, "/dev", NULL);
-    for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) add_bind(p, nodes[i], nodes[i], node);
+    for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) add_bind(p, nodes[i], nodes[i], NODE);
+    for (size_t i = 0; i < ARRAY_SIZE(links); i++) add(p, MOUNT_LINK, links[i][0], links[i][1]);
+}
+
+/* What the policy adds to it. */
+static int plan_dev(struct mount_plan *p, const struct policy *policy, struct error *err) {
     for (size_t i = 0; policy->devices && policy->devices[i]; i++) {
         if (strncmp(policy->devices[i], "/dev/", 5) != 0)
             return error_set(err, ERROR_INVALID, "policy %s: device %s is not below /dev",
                              policy->name, policy->devices[i]);
-        add_bind(p, policy->devices[i], policy->devices[i], node);
+        add_bind(p, policy->devices[i], policy->devices[i], NODE);
     }
-    for (size_t i = 0; i < ARRAY_SIZE(links); i++) add(p, MOUNT_LINK, links[i][0], links[i][1]);
-    if (weaken("devices")) add_bind(p, "/dev/ptmx", "/dev/ptmx", node);
+    if (weaken("devices")) add_bind(p, "/dev/ptmx", "/dev/ptmx", NODE);
     if (policy->devpts) {
         add(p, MOUNT_DEVPTS, "/dev/pts", NULL)->attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
         add(p, MOUNT_LINK, "/dev/ptmx", "pts/ptmx");
@@ -221,14 +231,22 @@ static void plan_writable(struct mount_plan *p, const struct spec *spec,
     work->payload_owned = true;
 }
 
+int plan_base(struct mount_plan *out, struct error *err) {
+    *out = (struct mount_plan){0};
+    plan_host_image(out);
+    plan_dev_base(out);
+    return out->failed ? error_sys(err, ENOMEM, "mount plan") : 0;
+}
+
 int plan_make(const struct spec *spec, const struct policy *policy, struct mount_plan *out,
               struct error *err) {
     *out = (struct mount_plan){0};
-    if (strcmp(spec->image, "host") == 0) plan_host_image(out);
-    else if (plan_folder_image(out, spec->image, err) < 0) return -1;
+    bool host = strcmp(spec->image, "host") == 0;
+    if (!host && plan_folder_image(out, spec->image, err) < 0) return -1;
+    if (!host) plan_dev_base(out);
     if (plan_dev(out, policy, err) < 0) return -1;
-    plan_proc(out);
-    if (strcmp(spec->image, "host") == 0) hide_installation(out);
+    plan_proc(out, policy);
+    if (host) hide_installation(out);
     plan_writable(out, spec, policy);
     for (size_t i = 0; i < spec->mount_count; i++) {
         const struct spec_mount *m = &spec->mounts[i];

@@ -22,6 +22,7 @@ static const struct {
     {CGROUP_CPUSET, "cpuset", "an affinity the program can change"},
     {CGROUP_IO, "io accounting", NULL},
     {CGROUP_FREEZE, "freezer", "SIGSTOP"},
+    {CGROUP_CPU_SHARE, "cpu share", NULL},
     {CGROUP_DEVICES, "device list", "a /dev without other nodes"},
 };
 
@@ -80,7 +81,7 @@ static void report_controls(struct probe_report *report, const struct cgroup *cg
 }
 
 int probe_groups(struct probe_report *report, struct error *err) {
-    const struct spec_limits limits = {.memory_bytes = 64 << 20, .pids = 16};
+    const struct spec_limits limits = {.memory_bytes = 64 << 20, .pids = 16, .cpu_percent = 50};
     char cpus[16];
     char id[32];
     one_cpu(cpus);

@@ -17,7 +17,7 @@
 #endif
 
 static int write_file(const char *path, const char *text) {
-    _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+    _cleanup_close_ int fd = openat(AT_FDCWD, path, O_WRONLY | O_CLOEXEC);
     return fd < 0 || write(fd, text, strlen(text)) < 0 ? errno : 0;
 }
 
@@ -51,7 +51,7 @@ static int try_seccomp(int unused) {
 
 static int try_openat2(int unused) {
     (void)unused;
-    _cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_close_ int root = openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     _cleanup_close_ int fd = open_beneath(root, ".", O_PATH | O_DIRECTORY, 0);
     return fd < 0 ? errno : 0;
 }

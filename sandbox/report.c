@@ -54,7 +54,8 @@ static void note_fixed(struct fence *f) {
     for (size_t i = 0; i < ARRAY_SIZE(own); i++) fence_note(f, own[i], LAYER_ON, "own");
     fence_note(f, FENCE_ROOT, LAYER_ON, "read-only, %s; nosuid and nodev everywhere",
                strcmp(f->spec->image, "host") == 0 ? "this machine's /usr" : "the image's folders");
-    fence_note(f, FENCE_PROC, LAYER_ON, "own procfs, others' processes hidden, secrets masked");
+    fence_note(f, FENCE_PROC, LAYER_ON, "own procfs, others' processes hidden, %s",
+               f->policy->proc_machine ? "secrets masked" : "nothing of the machine");
     if (f->policy->devices && f->policy->devices[0])
         fence_note(f, FENCE_DEVICES, LAYER_ON, "the minimal set and what policy %s adds",
                    f->policy->name);
@@ -71,7 +72,7 @@ int report_layers(struct fence *f, const struct cgroup *cg, struct result *r, st
     r->layers = calloc(FENCE_LAYERS, sizeof *r->layers);
     if (!r->layers) return error_sys(err, ENOMEM, "fence report");
     for (int i = 0; i < FENCE_LAYERS; i++) {
-        const struct fence_note *note = &f->page->notes[i];
+        const struct fence_note *note = &f->notes[i];
         struct layer *l = &r->layers[r->layer_count++];
         l->name = strdup(fence_layer_name((enum fence_layer)i));
         l->state = note->written ? note->state : LAYER_OFF;
@@ -107,6 +108,15 @@ static int add_grouped(struct result *r, const struct cgroup *cg, const char *na
         return add_limit(r, name, value, ENFORCER_KERNEL, detail, err);
     _cleanup_free_ char *text = str_printf("%s, since: %s", how, detail);
     return add_limit(r, name, value, otherwise, text ? text : how, err);
+}
+
+/* What a control group enforces, or nothing does. */
+static int add_kernel(struct result *r, const struct cgroup *cg, const char *name, int64_t value,
+                      enum cgroup_control control, struct error *err) {
+    const char *detail = "";
+    if (value == 0) return add_limit(r, name, 0, ENFORCER_NONE, no_limit, err);
+    bool on = cgroup_enforces(cg, control, &detail);
+    return add_limit(r, name, value, on ? ENFORCER_KERNEL : ENFORCER_NONE, detail, err);
 }
 
 static int add_plain(struct result *r, const char *name, int64_t value, enum enforcer by,
@@ -155,7 +165,11 @@ int report_limits(const struct fence *f, const struct cgroup *cg, struct result 
         add_sized(r, "tmp", l->tmp_bytes, half, err) < 0 ||
         add_plain(r, "open-files", l->open_files ? l->open_files : 1024, ENFORCER_RLIMIT,
                   "RLIMIT_NOFILE", err) < 0 ||
-        add_plain(r, "file-size", l->file_bytes, ENFORCER_RLIMIT, "RLIMIT_FSIZE", err) < 0)
+        add_plain(r, "file-size", l->file_bytes, ENFORCER_RLIMIT, "RLIMIT_FSIZE", err) < 0 ||
+        add_kernel(r, cg, "cpu-percent", l->cpu_percent, CGROUP_CPU_SHARE, err) < 0 ||
+        add_kernel(r, cg, "memory-high", l->memory_high_bytes, CGROUP_MEMORY_HIGH, err) < 0 ||
+        add_kernel(r, cg, "io", (int64_t)l->io_count, CGROUP_IO_RATE, err) < 0 ||
+        add_kernel(r, cg, "cpus-exclusive", l->cpus_exclusive, CGROUP_EXCLUSIVE, err) < 0)
         return -1;
     if (!f->spec->cpus) return 0;
     const char *detail = "";

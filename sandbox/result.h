@@ -56,12 +56,23 @@ struct collected {
     char *reason;    /* first thing that was skipped or cut, and why; may be NULL */
 };
 
+struct violation { /* the call that a policy-violation was */
+    char *call;    /* its name; NULL when it is not known: then number is −1, args are 0 */
+    int number;    /* on `arch` */
+    char *arch;    /* "x86_64"; NULL when not known */
+    uint64_t args[6];
+    char *rule;    /* of the policy; NULL: its default */
+    char *reason;  /* of the rule, or why there is none */
+    char *process; /* name of the process that made it, by its own choosing; may be NULL */
+};
+
 struct result {
     char *id;
     enum ended ended;
-    int exit_code; /* for ENDED_EXIT */
-    int signal;    /* for ENDED_SIGNAL, and the signal used for a kill */
-    char *error;   /* for setup errors and violations: one line; else NULL */
+    int exit_code;               /* for ENDED_EXIT */
+    int signal;                  /* for ENDED_SIGNAL, and the signal used for a kill */
+    char *error;                 /* for setup errors and violations: one line; else NULL */
+    struct violation *violation; /* NULL: none */
 
     /* Monotonic ns stamps; 0 when never reached. */
     int64_t t_launch;      /* launcher's main began */
@@ -108,6 +119,10 @@ int result_encode(const struct result *r, struct json_writer *w, struct error *e
 int result_decode(const struct json *doc, struct result *out, struct error *err);
 int result_load(const char *path, struct result *out, struct error *err);
 void result_clear(struct result *r);
+/* The member "violation" of a result (result_violation.c). */
+void violation_encode(const struct violation *v, struct json_writer *w);
+int violation_decode(const struct json *doc, struct violation **out, struct error *err);
+void violation_free(struct violation *v);
 #define _cleanup_result_ __attribute__((cleanup(result_clear)))
 
 /* The exit status of `paddock exec` for a result: the program's own; 124 wall

@@ -54,8 +54,7 @@ static int take_ids(const struct run *r, struct error *err) {
 }
 
 static int seed(const struct run *r, pid_t launcher, struct error *err) {
-    if (r->fence->cgroup_own && cgroup_enter(&r->fence->door) < 0)
-        return error_sys(err, errno, "enter the control groups");
+    if (cgroup_attach(r->cg, getpid(), false, err) < 0) return -1;
     if (take_ids(r, err) < 0) return -1;
     /* After the change of ids, which clears it (PR_SET_PDEATHSIG(2const)). */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) return error_sys(err, errno, "prctl");

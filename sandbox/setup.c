@@ -2,6 +2,7 @@
  * supervise.h). */
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "sandbox/listener.h"
 #include "sandbox/supervise.h"
 
 #include <errno.h>
@@ -48,7 +49,10 @@ static int read_control(struct run *r, struct setup *s, struct error *err) {
     if (n < 0) return errno == EAGAIN || errno == EINTR ? 0 : error_sys(err, errno, "control");
     if (n == 0 || message == CONTROL_FAILED || message == CONTROL_ENDED)
         return fence_failure(r->fence, err);
-    if (message == CONTROL_READY) s->init_ready = true;
+    if (message == CONTROL_READY) {
+        s->init_ready = true;
+        step_mark(&r->fence->page->steps, STEP_LAUNCHER, STEP_INIT_READY);
+    }
     if (message != CONTROL_MOUNTS) return 0;
     take_handles(r, &header);
     if (r->handles[HANDLE_WORKSPACE] < 0)
@@ -60,10 +64,11 @@ static int read_control(struct run *r, struct setup *s, struct error *err) {
 
 static int read_release(struct run *r, struct setup *s, struct error *err) {
     struct release_answer answer = {0};
-    ssize_t n = recv(r->fence->release[0], &answer, sizeof answer, MSG_DONTWAIT);
+    ssize_t n = listener_receive(r, &answer);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
     if (n == sizeof answer && answer.message == RELEASE_READY) {
         s->payload_ready = true;
+        step_mark(&r->fence->page->steps, STEP_LAUNCHER, STEP_PAYLOAD_READY);
         return 0;
     }
     if (n == sizeof answer && answer.message == RELEASE_FAILED) return fence_failure(r->fence, err);

@@ -3,6 +3,7 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/file.h"
+#include "sandbox/spec_internal.h"
 
 #include <string.h>
 
@@ -20,13 +21,13 @@ static const char *const clock_names[] = {"process", NULL};
 
 /* An absolute path without "", "." or "..": what it names cannot depend on how
  * it is walked. */
-static bool is_clean_path(const char *path) {
+bool spec_is_clean_path(const char *path) {
     return path[0] == '/' && (path[1] == '\0' || path_is_confined(path + 1));
 }
 
 static void get_path(struct json_reader *r, const char *key, enum json_need need, char **out) {
     json_get_string(r, key, need, out);
-    if (*out && !is_clean_path(*out))
+    if (*out && !spec_is_clean_path(*out))
         json_reader_fail(r, json_find(r->object, key),
                          "must be an absolute path without \".\", \"..\" or empty parts");
 }
@@ -77,30 +78,8 @@ static int decode_collect(const struct json *v, struct spec_collect *c, struct e
     return json_object_end(&r);
 }
 
-static int decode_limits(const struct json *v, struct spec_limits *l, struct error *err) {
-    struct json_reader r;
-    json_object(&r, v, err);
-    /* Milliseconds up to 10^12 (31 years) stay far from overflow in ns. */
-    const int64_t ms = INT64_C(1000000000000);
-    json_get_int(&r, "wall_ms", JSON_OPTIONAL, 0, ms / 1000, &l->wall_ms);
-    json_get_int(&r, "cpu_ms", JSON_OPTIONAL, 0, ms / 1000, &l->cpu_ms);
-    json_get_int(&r, "memory_bytes", JSON_OPTIONAL, 0, INT64_MAX / 4, &l->memory_bytes);
-    json_get_int(&r, "pids", JSON_OPTIONAL, 0, 4194304, &l->pids);
-    json_get_int(&r, "output_bytes", JSON_OPTIONAL, 0, INT64_MAX / 4, &l->output_bytes);
-    json_get_int(&r, "disk_bytes", JSON_OPTIONAL, 0, INT64_MAX / 4, &l->disk_bytes);
-    json_get_int(&r, "disk_inodes", JSON_OPTIONAL, 0, INT64_MAX / 4, &l->disk_inodes);
-    json_get_int(&r, "tmp_bytes", JSON_OPTIONAL, 0, INT64_MAX / 4, &l->tmp_bytes);
-    json_get_int(&r, "open_files", JSON_OPTIONAL, 0, 1048576, &l->open_files);
-    json_get_int(&r, "file_bytes", JSON_OPTIONAL, 0, INT64_MAX / 4, &l->file_bytes);
-    json_get_int(&r, "grace_ms", JSON_OPTIONAL, 0, ms / 1000, &l->grace_ms);
-    if (json_object_end(&r) < 0) return -1;
-    if (l->open_files && l->open_files < 8)
-        return json_error(json_find(v, "open_files"), err, "must be at least 8");
-    return 0;
-}
-
 /* Allocates an array for the elements of `v`, at most SPEC_LIST. */
-static void *make_list(const struct json *v, size_t size, struct error *err) {
+void *spec_make_list(const struct json *v, size_t size, struct error *err) {
     if (json_count(v) > SPEC_LIST) {
         json_error(v, err, "has more than %d entries", SPEC_LIST);
         return NULL;
@@ -112,7 +91,7 @@ static void *make_list(const struct json *v, size_t size, struct error *err) {
 
 static int decode_mounts(const struct json *v, struct spec *out, struct error *err) {
     if (!v) return 0;
-    out->mounts = make_list(v, sizeof *out->mounts, err);
+    out->mounts = spec_make_list(v, sizeof *out->mounts, err);
     if (!out->mounts) return -1;
     for (size_t i = 0; i < json_count(v); i++) {
         struct spec_mount *m = &out->mounts[out->mount_count++];
@@ -126,7 +105,7 @@ static int decode_mounts(const struct json *v, struct spec *out, struct error *e
 
 static int decode_collection(const struct json *v, struct spec *out, struct error *err) {
     if (!v) return 0;
-    out->collect = make_list(v, sizeof *out->collect, err);
+    out->collect = spec_make_list(v, sizeof *out->collect, err);
     if (!out->collect) return -1;
     for (size_t i = 0; i < json_count(v); i++)
         if (decode_collect(json_at(v, i), &out->collect[out->collect_count++], err) < 0) return -1;
@@ -201,7 +180,7 @@ static void check_names(struct json_reader *r, const struct spec *s) {
                          "must be 1 to 64 of a-z 0-9 . _ -, first a letter or digit");
     if (s->cpus && !is_cpu_list(s->cpus))
         json_reader_fail(r, json_find(r->object, "cpus"), "must be a list such as \"0-1,4\"");
-    if (s->image && strcmp(s->image, "host") != 0 && !is_clean_path(s->image))
+    if (s->image && strcmp(s->image, "host") != 0 && !spec_is_clean_path(s->image))
         json_reader_fail(r, json_find(r->object, "image"),
                          "must be \"host\" or the absolute path of a root file system");
     if (s->policy && s->policy[0] != '/')
@@ -237,6 +216,7 @@ int spec_decode(const struct json *doc, struct spec *out, struct error *err) {
     json_get_string(&r, "hostname", JSON_OPTIONAL, &out->hostname);
     json_get_string(&r, "image", JSON_OPTIONAL, &out->image);
     json_get_string(&r, "policy", JSON_REQUIRED, &out->policy);
+    json_get_bool(&r, "learn", JSON_OPTIONAL, &out->learn);
     json_get_enum(&r, "network", JSON_OPTIONAL, network_names, &network);
     const struct json *workspace = json_get_object(&r, "workspace", JSON_OPTIONAL);
     const struct json *mounts = json_get_array(&r, "mounts", JSON_OPTIONAL);
@@ -254,9 +234,11 @@ int spec_decode(const struct json *doc, struct spec *out, struct error *err) {
     out->network = (enum spec_network)network;
     out->clock = (enum spec_clock)clock;
     if (decode_workspace(workspace, out, err) < 0 || decode_mounts(mounts, out, err) < 0 ||
-        (limits && decode_limits(limits, &out->limits, err) < 0) ||
+        (limits && spec_limits_decode(limits, &out->limits, err) < 0) ||
         decode_collection(collect, out, err) < 0)
         return -1;
+    if (out->limits.cpus_exclusive && !out->cpus)
+        return json_error(json_find(limits, "cpus_exclusive"), err, "needs the list \"cpus\"");
     out->labels_kept = labels != NULL;
     if (labels && !(out->labels = copy_value(labels, err))) return -1;
     if (!out->env && !(out->env = calloc(1, sizeof *out->env)))
@@ -282,22 +264,6 @@ int spec_load(const char *path, struct spec *out, struct error *err) {
 
 static void put_optional(struct json_writer *w, const char *key, const char *text) {
     if (text) json_put_string(w, key, text);
-}
-
-static void encode_limits(const struct spec_limits *l, struct json_writer *w) {
-    json_open_object(w, "limits");
-    json_put_int(w, "wall_ms", l->wall_ms);
-    json_put_int(w, "cpu_ms", l->cpu_ms);
-    json_put_int(w, "memory_bytes", l->memory_bytes);
-    json_put_int(w, "pids", l->pids);
-    json_put_int(w, "output_bytes", l->output_bytes);
-    json_put_int(w, "disk_bytes", l->disk_bytes);
-    json_put_int(w, "disk_inodes", l->disk_inodes);
-    json_put_int(w, "tmp_bytes", l->tmp_bytes);
-    json_put_int(w, "open_files", l->open_files);
-    json_put_int(w, "file_bytes", l->file_bytes);
-    json_put_int(w, "grace_ms", l->grace_ms);
-    json_close_object(w);
 }
 
 static void encode_mounts(const struct spec *s, struct json_writer *w) {
@@ -343,9 +309,10 @@ int spec_encode(const struct spec *s, struct json_writer *w, struct error *err) 
     put_optional(w, "hostname", s->hostname);
     put_optional(w, "image", s->image);
     json_put_string(w, "policy", s->policy);
+    if (s->learn) json_put_bool(w, "learn", true);
     json_put_string(w, "network", network_names[s->network]);
     encode_mounts(s, w);
-    encode_limits(&s->limits, w);
+    spec_limits_encode(&s->limits, w);
     put_optional(w, "cpus", s->cpus);
     json_put_string(w, "clock", clock_names[s->clock]);
     json_put_string(w, "stdin", stdio_names[s->stdin_mode]);
@@ -374,6 +341,7 @@ void spec_clear(struct spec *s) {
         free(s->mounts[i].target);
     }
     free(s->mounts);
+    spec_limits_clear(&s->limits);
     free(s->cpus);
     for (size_t i = 0; i < s->collect_count; i++) {
         free(s->collect[i].path);

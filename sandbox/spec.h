@@ -41,19 +41,32 @@ struct spec_collect {
     bool required; /* its absence is a finding in the result, not an error */
 };
 
+/* How fast one block device may be used; 0: as fast as it can. */
+struct spec_io {
+    char *path;                    /* absolute: the device that this file or folder lies on; or */
+    char *device;                  /* "major:minor"; one of the two */
+    int64_t read_bps, write_bps;   /* bytes a second */
+    int64_t read_iops, write_iops; /* operations a second */
+};
+
 /* 0 means "no limit of this kind" everywhere. */
 struct spec_limits {
     int64_t wall_ms;
-    int64_t cpu_ms;       /* user + system over the whole tree */
-    int64_t memory_bytes; /* of the whole tree, tmpfs included; swap is always 0 */
-    int64_t pids;         /* processes and threads */
-    int64_t output_bytes; /* stdout and stderr together */
-    int64_t disk_bytes;   /* workspace */
-    int64_t disk_inodes;  /* workspace */
-    int64_t tmp_bytes;    /* /tmp, and /dev/shm, each */
-    int64_t open_files;   /* RLIMIT_NOFILE */
-    int64_t file_bytes;   /* RLIMIT_FSIZE */
-    int64_t grace_ms;     /* SIGTERM to SIGKILL at the wall limit; 0: SIGKILL at once */
+    int64_t cpu_ms;            /* user + system over the whole tree */
+    int64_t memory_bytes;      /* of the whole tree, tmpfs included; swap is always 0 */
+    int64_t pids;              /* processes and threads */
+    int64_t output_bytes;      /* stdout and stderr together */
+    int64_t disk_bytes;        /* workspace */
+    int64_t disk_inodes;       /* workspace */
+    int64_t tmp_bytes;         /* /tmp, and /dev/shm, each */
+    int64_t open_files;        /* RLIMIT_NOFILE */
+    int64_t file_bytes;        /* RLIMIT_FSIZE */
+    int64_t grace_ms;          /* SIGTERM to SIGKILL at the wall limit; 0: SIGKILL at once */
+    int64_t cpu_percent;       /* of one cpu's time, so up to 100 times the number of cpus */
+    int64_t memory_high_bytes; /* beyond it the tree is slowed down and reclaimed from */
+    struct spec_io *io;        /* owned by the spec; copies of the struct borrow it */
+    size_t io_count;
+    bool cpus_exclusive; /* nobody outside runs on the spec's `cpus` */
 };
 
 enum spec_clock { CLOCK_PROCESS }; /* gated and lines: later */
@@ -67,6 +80,7 @@ struct spec {
 
     char *image;  /* "host", or the absolute path of an unpacked root filesystem */
     char *policy; /* absolute path of a policy file */
+    bool learn;   /* do not enforce it: record every call in calls.json (learn.h) */
     enum spec_network network;
 
     char *workspace_source; /* absolute host folder, copied in; NULL: empty */

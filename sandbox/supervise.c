@@ -2,6 +2,8 @@
 
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "sandbox/listener.h"
+#include "sandbox/violation.h"
 #include "sandbox/weaken.h"
 
 #include <errno.h>
@@ -26,20 +28,26 @@ enum {
 };
 
 /* What the loop listens to. */
-enum source { SIGNALS, CONTROL, RELEASE, INIT, OUT, ERR, OUT_COPY, ERR_COPY, OOM, DEADLINE, LOOK };
-
-struct loop {
-    int epoll;
-    int deadline; /* timerfd: the wall limit, then the grace, then the patience */
-    int look;     /* timerfd of the watchers */
-    bool killing; /* SIGKILL was asked for */
-    bool forced;  /* … and init was killed, since it did not answer */
-    bool copy_watched[2];
+enum source {
+    SIGNALS,
+    CALLER,
+    CONTROL,
+    RELEASE,
+    LISTENER,
+    INIT,
+    OUT,
+    ERR,
+    OUT_COPY,
+    ERR_COPY,
+    OOM,
+    DEADLINE,
+    LOOK
 };
 
 static int listen_to(struct loop *l, enum source source, int fd, struct error *err) {
     struct epoll_event e = {.events = EPOLLIN, .data.u32 = source};
     if (source == OUT_COPY || source == ERR_COPY) e.events = EPOLLOUT;
+    if (source == CALLER) e.events = EPOLLRDHUP;
     if (fd >= 0 && epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &e) < 0)
         return error_sys(err, errno, "epoll");
     return 0;
@@ -60,7 +68,7 @@ static int loop_open(struct loop *l, struct run *r, struct error *err) {
     l->deadline = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     l->look = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (l->epoll < 0 || l->deadline < 0 || l->look < 0) return error_sys(err, errno, "timers");
-    if (listen_to(l, SIGNALS, r->signals, err) < 0 ||
+    if (listen_to(l, SIGNALS, r->signals, err) < 0 || listen_to(l, CALLER, r->caller, err) < 0 ||
         listen_to(l, CONTROL, r->fence->control[0], err) < 0 ||
         listen_to(l, RELEASE, r->fence->release[0], err) < 0 ||
         listen_to(l, INIT, r->pidfd, err) < 0 ||
@@ -72,13 +80,24 @@ static int loop_open(struct loop *l, struct run *r, struct error *err) {
     return 0;
 }
 
-static void loop_close(struct loop *l) {
+int supervise_prepare(struct run *r, struct error *err) {
+    witness_read(&r->before, NULL);
+    return loop_open(&r->loop, r, err);
+}
+
+void supervise_close(struct run *r) {
+    struct loop *l = &r->loop;
     if (l->epoll >= 0) close(l->epoll);
     if (l->deadline >= 0) close(l->deadline);
     if (l->look >= 0) close(l->look);
+    *l = (struct loop){.epoll = -1, .deadline = -1, .look = -1};
 }
 
 /* ---- ending ---- */
+
+static void mark(const struct run *r, enum step step) {
+    step_mark(&r->fence->page->steps, STEP_LAUNCHER, step);
+}
 
 static void tell_init(struct run *r, char message) {
     if (send(r->fence->control[0], &message, 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
@@ -107,12 +126,15 @@ static void end(struct run *r, struct loop *l, enum ended ended, int64_t grace_m
 
 /* ---- events ---- */
 
-static void on_signals(struct run *r, struct loop *l) {
-    struct signalfd_siginfo info;
-    if (read(r->signals, &info, sizeof info) != sizeof info) return;
+static void cancel(struct run *r, struct loop *l) {
     int64_t grace = r->spec->limits.grace_ms ? r->spec->limits.grace_ms : GRACE_CANCELLED_MS;
     if (r->decided) kill_program(r, l); /* asked a second time */
     else end(r, l, ENDED_CANCELLED, grace);
+}
+
+static void on_signals(struct run *r, struct loop *l) {
+    struct signalfd_siginfo info;
+    if (read(r->signals, &info, sizeof info) == sizeof info) cancel(r, l);
 }
 
 static void on_control(struct run *r, struct loop *l) {
@@ -120,6 +142,7 @@ static void on_control(struct run *r, struct loop *l) {
     ssize_t n = recv(r->fence->control[0], &message, sizeof message, MSG_DONTWAIT);
     if (n == sizeof message && message.message == CONTROL_ENDED) {
         r->result->t_clock_stop = clock_mono_ns();
+        mark(r, STEP_ENDED);
         r->reported = true;
         r->status = message.status;
         r->usage = message.usage;
@@ -132,7 +155,18 @@ static void on_release(struct run *r, struct loop *l) {
     struct release_answer answer = {0};
     ssize_t n = recv(r->fence->release[0], &answer, sizeof answer, MSG_DONTWAIT);
     if (n == sizeof answer && answer.message == RELEASE_NO_EXEC) r->exec_error = answer.error;
-    else if (n == 0) forget(l, r->fence->release[0]); /* closed by exec */
+    else if (n == 0) {
+        mark(r, STEP_EXEC_SEEN);
+        forget(l, r->fence->release[0]); /* closed by exec */
+    }
+}
+
+static void on_listener(struct run *r, struct loop *l) {
+    enum listener_news news = listener_serve(r);
+    if (news != LISTENER_QUIET) forget(l, r->listener);
+    if (news != LISTENER_VIOLATED) return;
+    if (r->decided) kill_program(r, l); /* no grace for that */
+    else end(r, l, ENDED_POLICY_VIOLATION, 0);
 }
 
 static void on_deadline(struct run *r, struct loop *l) {
@@ -185,9 +219,17 @@ static void on_copy(struct run *r, struct loop *l, int i) {
 static void on_event(struct run *r, struct loop *l, enum source source) {
     switch (source) {
     case SIGNALS: on_signals(r, l); return;
+    case CALLER:
+        forget(l, r->caller);
+        cancel(r, l);
+        return;
     case CONTROL: on_control(r, l); return;
     case RELEASE: on_release(r, l); return;
-    case INIT: r->gone = true; return;
+    case LISTENER: on_listener(r, l); return;
+    case INIT:
+        r->gone = true;
+        mark(r, STEP_GONE);
+        return;
     case OUT: on_output(r, l, 0); return;
     case ERR: on_output(r, l, 1); return;
     case OUT_COPY: on_copy(r, l, 0); return;
@@ -204,7 +246,6 @@ static void on_event(struct run *r, struct loop *l, enum source source) {
 
 static int release(struct run *r, struct loop *l, struct error *err) {
     watch_open(&r->watch, r->spec, r->cg, r->handles);
-    witness_read(&r->before, NULL);
     char go = RELEASE_GO;
     int64_t now = clock_mono_ns();
     r->result->t_clock_start = now;
@@ -212,19 +253,35 @@ static int release(struct run *r, struct loop *l, struct error *err) {
     if (r->spec->limits.wall_ms && !weaken("watchers"))
         arm(l->deadline, now + r->spec->limits.wall_ms * NS_PER_MS);
     arm(l->look, now + watch_pause(&r->watch));
+    if (listen_to(l, LISTENER, r->listener, err) < 0) return -1; /* it came with "ready" */
     if (send(r->fence->release[0], &go, 1, MSG_NOSIGNAL) != 1)
         return error_sys(err, errno, "release the program");
+    mark(r, STEP_RELEASED);
     return 0;
 }
 
+int supervise_release(struct run *r, struct error *err) {
+    return release(r, &r->loop, err);
+}
+
+/* Init is in none of the groups: where they are empty, nothing of the program is
+ * left, and init's own end need not be waited for. */
+static bool is_empty(const struct run *r) {
+    return cgroup_population(r->cg) == 0;
+}
+
 static int run_loop(struct run *r, struct loop *l, struct error *err) {
-    while (!r->gone) {
+    while (!r->gone && !(r->reported && is_empty(r))) {
         struct epoll_event events[12];
         int n = epoll_wait(l->epoll, events, ARRAY_SIZE(events), -1);
         if (n < 0 && errno != EINTR) return error_sys(err, errno, "epoll");
-        /* What init said is read before its death is noticed. */
+        /* A violation counts also when the program has just left. What init said is
+         * read before its death is noticed. */
         for (int i = 0; i < n; i++)
-            if (events[i].data.u32 != INIT) on_event(r, l, (enum source)events[i].data.u32);
+            if (events[i].data.u32 == LISTENER) on_event(r, l, LISTENER);
+        for (int i = 0; i < n; i++)
+            if (events[i].data.u32 != INIT && events[i].data.u32 != LISTENER)
+                on_event(r, l, (enum source)events[i].data.u32);
         for (int i = 0; i < n; i++)
             if (events[i].data.u32 == INIT) on_event(r, l, INIT);
     }
@@ -259,6 +316,18 @@ void supervise_kill(struct run *r) {
     if (r->cg) await_empty(r);
 }
 
+void supervise_let_go(struct run *r) {
+    if (!r->empty) {
+        supervise_kill(r);
+        return;
+    }
+    if (r->pidfd >= 0) {
+        syscall(SYS_pidfd_send_signal, r->pidfd, SIGKILL, NULL, 0);
+        close(r->pidfd);
+    }
+    r->pidfd = -1;
+}
+
 /* ---- how it ended ---- */
 
 static void set_error(struct result *res, char *text) {
@@ -279,8 +348,6 @@ static void judge_status(struct run *r) {
         res->ended = ENDED_EXIT;
     } else if (WTERMSIG(r->status) == SIGSYS) {
         res->ended = ENDED_POLICY_VIOLATION;
-        set_error(res, str_printf("killed by SIGSYS: a system call that policy %s forbids",
-                                  r->fence->policy->name));
     } else {
         res->ended = ENDED_SIGNAL;
     }
@@ -306,6 +373,7 @@ static void judge(struct run *r) {
     }
     /* The kernel's kill shows as the end of some process first. */
     if (oom && res->ended == ENDED_SIGNAL) res->ended = ENDED_MEMORY_LIMIT;
+    if (res->ended == ENDED_POLICY_VIOLATION) violation_report(r);
     /* It may have left by itself when asked to. */
     bool asked = res->ended == ENDED_WALL_LIMIT || res->ended == ENDED_CANCELLED;
     if (res->ended != ENDED_EXIT && !res->signal) res->signal = asked ? SIGTERM : SIGKILL;
@@ -337,18 +405,21 @@ static void account(struct run *r) {
     res->output_truncated = r->output.truncated;
     res->t_first_output = r->output.first_ns;
     witness_report(&r->before, &r->after, res);
+    if (u->io_read_bytes < 0) { /* no group counts them: blocks of 512 bytes (getrusage(2)) */
+        res->io_read_bytes = (int64_t)ru->ru_inblock * 512;
+        res->io_write_bytes = (int64_t)ru->ru_oublock * 512;
+    }
     res->frequency_khz = witness_frequency();
 }
 
 int supervise(struct run *r, struct error *err) {
-    struct loop l = {-1, -1, -1, false, false, {false, false}};
-    int result =
-        loop_open(&l, r, err) < 0 || release(r, &l, err) < 0 || run_loop(r, &l, err) < 0 ? -1 : 0;
-    loop_close(&l);
-    supervise_kill(r);
+    int result = run_loop(r, &r->loop, err);
+    r->empty = result == 0 && is_empty(r);
+    if (!r->empty) supervise_kill(r);
     if (result < 0) return -1;
     struct result *res = r->result;
     res->t_empty = clock_mono_ns();
+    mark(r, STEP_EMPTY);
     if (!res->t_clock_stop) res->t_clock_stop = res->t_empty;
     res->wall_ns = res->t_clock_stop - res->t_clock_start;
     witness_read(&r->after, r->cg);

@@ -10,11 +10,10 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-/* With groups the kernel enforces, and we only learn of it: rarely. Without, a
- * look is all there is: often. */
-#define PAUSE_RARELY (100 * NS_PER_MS)
-#define PAUSE_OFTEN  (20 * NS_PER_MS)
-#define PAUSE_LEAST  (5 * NS_PER_MS)
+/* Looked at so often: with groups the kernel enforces, and we only learn of it;
+ * without, a look is all there is. */
+#define PAUSE       (20 * NS_PER_MS)
+#define PAUSE_LEAST NS_PER_MS
 
 void watch_open(struct watch *w, const struct spec *spec, struct cgroup *cg, const int *handles) {
     cpu_set_t cpus;
@@ -110,7 +109,7 @@ bool watch_disk_full(const struct watch *w) {
 bool watch_look(struct watch *w, enum ended *ended) {
     if (weaken("watchers")) return false;
     struct cgroup_usage u;
-    cgroup_sample(w->cg, &u);
+    cgroup_glance(w->cg, &u);
     return watch_judge(w, &u, ended);
 }
 
@@ -136,12 +135,10 @@ bool watch_judge(struct watch *w, const struct cgroup_usage *u, enum ended *ende
 
 int64_t watch_pause(const struct watch *w) {
     const struct spec_limits *l = &w->spec->limits;
-    bool polled = (l->memory_bytes && !w->memory_by_group) || (l->pids && !w->pids_by_group) ||
-                  (l->cpu_ms && !w->cpu_by_group);
-    int64_t pause = polled ? PAUSE_OFTEN : PAUSE_RARELY;
+    int64_t pause = PAUSE;
     if (l->cpu_ms && w->cpu_ns >= 0) {
         /* Not before the cpu time could be used up. */
-        int64_t soonest = (l->cpu_ms * NS_PER_MS - w->cpu_ns) / w->cpus + NS_PER_MS;
+        int64_t soonest = (l->cpu_ms * NS_PER_MS - w->cpu_ns) / w->cpus + NS_PER_MS / 2;
         if (soonest < pause) pause = soonest;
     }
     return pause < PAUSE_LEAST ? PAUSE_LEAST : pause;

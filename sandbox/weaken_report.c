@@ -12,8 +12,8 @@ void weaken_report(struct fence *f) {
     if (!list) return;
     for (int i = 0; i < FENCE_LAYERS; i++) {
         enum fence_layer layer = (enum fence_layer)i;
-        bool off = weaken(fence_layer_name(layer)) || !f->page->notes[i].written ||
-                   f->page->notes[i].state == LAYER_OFF;
+        bool off = weaken(fence_layer_name(layer)) || !f->noting[i].written ||
+                   f->noting[i].state == LAYER_OFF;
         fence_note(f, layer, off ? LAYER_OFF : LAYER_WEAKER, "WEAKENED TEST BUILD, without %s",
                    list);
     }

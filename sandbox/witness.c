@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 
 static ssize_t read_some(const char *path, char *out, size_t size) {
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    _cleanup_close_ int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? -1 : read(fd, out, size - 1);
     if (n >= 0) out[n] = '\0';
     return n;

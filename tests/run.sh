@@ -72,6 +72,18 @@ run_tap escape/corpus env PADDOCK_BIN="$PWD/build/bin" timeout 900 bash tests/es
 if [ "${PADDOCK_SANITIZE:-1}" = 1 ] && [ "${PADDOCK_QUICK:-0}" = 0 ]; then
     integration build-sanitize/bin sanitize tests/integration/{limits,daemon,cli}.sh
 fi
+run_tap fuzz/short timeout 900 tests/fuzz/short.sh
+
+# In a machine with the unified hierarchy. Emulated in software all of it takes
+# longer than the rest of the suite.
+case ${PADDOCK_VM:-none} in
+all)
+    run_tap vm tests/vm/run.sh
+    run_tap vm/v1 tests/vm/run.sh --hierarchy v1
+    run_tap vm/hybrid tests/vm/run.sh --hierarchy hybrid
+    ;;
+some) run_tap vm tests/vm/run.sh --some ;;
+esac
 
 if [ ${#failures[@]} -gt 0 ]; then
     printf '\nfailures:\n'

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ARGS_MAX 20 /* options of one table, the common ones included */
+#define ARGS_MAX 24 /* options of one table, the common ones included */
 
 enum arg_kind { ARG_FLAG, ARG_TEXT, ARG_LIST, ARG_INT, ARG_NUMBER };
 

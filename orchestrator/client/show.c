@@ -139,6 +139,11 @@ void show_run(const struct json *run, bool fence, bool colour, struct buf *out) 
         static const char *const inner[] = {"times", "usage", "witnesses", NULL};
         for (const char *const *key = inner; *key; key++)
             show_members(reply_find(result, *key), NULL, out);
+        const struct json *violation = reply_find(result, "violation");
+        if (violation && json_type(violation) == JSON_OBJECT) {
+            buf_puts(out, "\nViolation\n");
+            show_members(violation, NULL, out);
+        }
     }
     if (exam) {
         buf_puts(out, "\nExam\n");

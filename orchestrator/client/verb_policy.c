@@ -8,16 +8,6 @@
 
 static const struct arg args_none[] = {{.name = NULL}};
 
-static const char *action_name(enum policy_action action) {
-    switch (action) {
-    case POLICY_ALLOW: return "allow";
-    case POLICY_ERRNO: return "errno";
-    case POLICY_KILL: return "kill";
-    case POLICY_LOG: return "log";
-    }
-    return "?";
-}
-
 static int load(const char *name, struct policy *out, char **path, struct error *err) {
     *path = policy_find(name, err);
     return *path ? policy_load(*path, out, err) : -1;
@@ -63,9 +53,14 @@ static void put_rules_json(const struct policy *p, struct json_writer *w) {
         const struct policy_rule *r = &p->rules[i];
         json_open_object(w, NULL);
         json_put_string(w, "name", r->name);
-        json_put_string(w, "action", action_name(r->action));
+        json_put_string(w, "action", policy_action_name(r->action));
+        json_put_string(w, "errno",
+                        r->action == POLICY_ERRNO ? strerrorname_np(r->errno_value) : NULL);
         json_put_string(w, "reason", r->reason);
         json_put_int(w, "conditions", (int64_t)r->condition_count);
+        _cleanup_buf_ struct buf when = {0};
+        policy_rule_conditions(r, &when);
+        json_put_string(w, "when", when.len ? buf_text(&when) : NULL);
         json_put_strv(w, "calls", r->calls);
         json_close_object(w);
     }
@@ -79,11 +74,14 @@ static int show_json(const struct policy *p, const char *path, const struct poli
     json_put_string(w, "name", p->name);
     json_put_string(w, "path", path);
     json_put_string(w, "description", p->description);
-    json_put_string(w, "default", action_name(p->default_action));
+    json_put_string(w, "default", policy_action_name(p->default_action));
+    json_put_string(w, "default_errno",
+                    p->default_action == POLICY_ERRNO ? strerrorname_np(p->default_errno) : NULL);
     json_put_bool(w, "loopback", p->loopback);
     json_put_bool(w, "devpts", p->devpts);
     json_put_bool(w, "exec_workspace", p->exec_workspace);
     json_put_bool(w, "exec_tmp", p->exec_tmp);
+    json_put_bool(w, "proc_machine", p->proc_machine);
     json_put_strv(w, "devices", p->devices);
     json_put_string(w, "sha256", p->sha256);
     json_put_string(w, "filter_sha256", filter->sha256);
@@ -92,6 +90,30 @@ static int show_json(const struct policy *p, const char *path, const struct poli
     put_rules_json(p, w);
     json_close_object(w);
     return cli_print_writer(w, err);
+}
+
+static void put_action(enum policy_action action, int errno_value, struct buf *out) {
+    if (action == POLICY_ERRNO) buf_puts(out, strerrorname_np(errno_value));
+    else buf_puts(out, policy_action_name(action));
+}
+
+/* One rule in full. */
+static int show_rule(const struct policy *p, const char *name, struct error *err) {
+    const struct policy_rule *r = p->rules;
+    while (r < p->rules + p->rule_count && strcmp(r->name, name) != 0) r++;
+    if (r == p->rules + p->rule_count)
+        return error_set(err, ERROR_NOT_FOUND, "policy %s has no rule \"%s\"", p->name, name);
+    _cleanup_buf_ struct buf out = {0};
+    _cleanup_buf_ struct buf when = {0};
+    policy_rule_conditions(r, &when);
+    buf_printf(&out, "%s of policy %s\n  action  ", r->name, p->name);
+    put_action(r->action, r->errno_value, &out);
+    buf_printf(&out, "\n  reason  %s\n", r->reason);
+    if (when.len) buf_printf(&out, "  when    %s\n", buf_text(&when));
+    buf_puts(&out, "  calls  ");
+    for (size_t i = 0; r->calls[i]; i++) buf_printf(&out, " %s", r->calls[i]);
+    buf_putc(&out, '\n');
+    return cli_print(&out, err);
 }
 
 static int show_text(const struct cli *cli, const struct policy *p, const char *path,
@@ -103,7 +125,9 @@ static int show_text(const struct cli *cli, const struct policy *p, const char *
     buf_printf(&out, "  file          %s\n  sha256        %s\n", path, p->sha256);
     buf_printf(&out, "  filter        %u instructions, %s, sha256 %s\n", filter->count,
                filter->prebuilt ? "compiled at build time" : "compiled now", filter->sha256);
-    buf_printf(&out, "  other calls   %s\n", action_name(p->default_action));
+    buf_puts(&out, "  other calls   ");
+    put_action(p->default_action, p->default_errno, &out);
+    buf_putc(&out, '\n');
     buf_printf(&out, "  may execute   from workspace: %s, from /tmp: %s\n",
                p->exec_workspace ? "yes" : "no", p->exec_tmp ? "yes" : "no");
     buf_printf(&out, "  loopback      %s\n  devpts        %s\n\n", p->loopback ? "yes" : "no",
@@ -111,7 +135,9 @@ static int show_text(const struct cli *cli, const struct policy *p, const char *
     for (size_t i = 0; i < p->rule_count; i++) {
         const struct policy_rule *r = &p->rules[i];
         table_cell(t, r->name);
-        table_cell(t, action_name(r->action));
+        _cleanup_buf_ struct buf action = {0};
+        put_action(r->action, r->errno_value, &action);
+        table_cell(t, buf_text(&action));
         table_cellf(t, "%zu", r->calls ? strv_len(r->calls) : 0);
         table_cell(t, r->reason);
     }
@@ -130,6 +156,7 @@ static int run_show(struct cli *cli, const struct args *args, struct error *err)
     if (load(args->operands[0], &policy, &path, err) < 0 ||
         policy_filter(&policy, &filter, err) < 0)
         return -1;
+    if (args->operands[1]) return show_rule(&policy, args->operands[1], err);
     return cli->json ? show_json(&policy, path, &filter, err)
                      : show_text(cli, &policy, path, &filter, err);
 }
@@ -156,23 +183,6 @@ static int run_check(struct cli *cli, const struct args *args, struct error *err
     return good ? CLI_OK : CLI_FAILED;
 }
 
-static int run_explain(struct cli *cli, const struct args *args, struct error *err) {
-    const char *name = args->operands[0], *call = args->operands[1];
-    _cleanup_policy_ struct policy policy = {0};
-    _cleanup_free_ char *path = NULL;
-    _cleanup_buf_ struct buf text = {0};
-    if (load(name, &policy, &path, err) < 0 || policy_explain(&policy, call, &text, err) < 0)
-        return -1;
-    if (!cli->json) return cli_print(&text, err);
-    _cleanup_json_writer_ struct json_writer *w = cli_object(err);
-    if (!w) return -1;
-    json_put_string(w, "policy", policy.name);
-    json_put_string(w, "call", call);
-    json_put_string(w, "explanation", buf_text(&text));
-    json_close_object(w);
-    return cli_print_writer(w, err);
-}
-
 const struct verb verb_policy_list = {
     .name = "policy list",
     .summary = "list the policies",
@@ -185,12 +195,13 @@ const struct verb verb_policy_list = {
 const struct verb verb_policy_show = {
     .name = "policy show",
     .summary = "show what a policy permits, rule by rule",
-    .operands = "POLICY",
+    .operands = "POLICY [RULE]",
     .least = 1,
-    .most = 1,
+    .most = 2,
     .args = args_none,
-    .help = "POLICY is a name, or the path of a file when it has a slash.",
-    .example = "paddock policy show strict",
+    .help = "POLICY is a name, or the path of a file when it has a slash. With RULE, that rule\n"
+            "with its calls and conditions; --json has all of them always.",
+    .example = "paddock policy show strict\npaddock policy show train internet-sockets",
     .run = run_show,
 };
 
@@ -204,15 +215,4 @@ const struct verb verb_policy_check = {
     .help = "The fault names file, key and reason. The exit status is 1 when there is one.",
     .example = "paddock policy check my-policy.json",
     .run = run_check,
-};
-
-const struct verb verb_policy_explain = {
-    .name = "policy explain",
-    .summary = "say which rule decides a system call",
-    .operands = "POLICY CALL",
-    .least = 2,
-    .most = 2,
-    .args = args_none,
-    .example = "paddock policy explain strict io_uring_setup",
-    .run = run_explain,
 };

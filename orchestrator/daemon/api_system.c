@@ -7,6 +7,7 @@
 #define EVENTS_DEFAULT 200
 #define EVENTS_MAX     1000
 #define GC_AGE_S       INT64_C(86400)
+#define GC_AGE_MAX_S   (INT64_C(1) << 33) /* 272 years: its ns still fit 64 bits */
 
 int api_health(struct daemon *d, struct request *q, struct response *p, struct error *err) {
     (void)q;
@@ -59,7 +60,7 @@ int api_gc(struct daemon *d, struct request *q, struct response *p, struct error
     if (q->body) {
         struct json_reader r;
         json_object(&r, q->body, err);
-        json_get_int(&r, "age_s", JSON_OPTIONAL, 0, INT64_C(1) << 40, &age);
+        json_get_int(&r, "age_s", JSON_OPTIONAL, 0, GC_AGE_MAX_S, &age);
         if (json_object_end(&r) < 0) return -1;
     }
     struct gc_stats stats = {0};

@@ -6,6 +6,7 @@
 #include "orchestrator/daemon/api.h"
 #include "orchestrator/daemon/lane.h"
 #include "orchestrator/daemon/privilege.h"
+#include "orchestrator/daemon/resident.h"
 #include "orchestrator/paths/paths.h"
 
 #include <fcntl.h>
@@ -172,8 +173,12 @@ static int serve(struct daemon *d, const struct options *o, int signals, struct 
         lanes_free(d);
         return -1;
     }
+    _cleanup_error_ struct error why = {0};
+    pid_t resident = resident_start(d->socket, &why);
+    if (resident < 0) log_warn("no resident launcher: %s", error_text(&why));
     log_info("serves %s, state %s", d->socket, d->state);
     loop(d, http, signals, o);
+    resident_stop(resident);
     /* Nobody new finds us; who waits for an event gets an answer. */
     unlink(d->socket);
     http_refuse_new(http);

@@ -10,13 +10,16 @@
 #include "common/log.h"
 #include "orchestrator/exec/request.h"
 #include "orchestrator/paths/paths.h"
+#include "sandbox/request.h"
 #include "sandbox/result.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -82,6 +85,36 @@ static int run_launcher(const char *spec_path, const char *dir, struct error *er
     return error_set(err, ERROR_INTERNAL, "the launcher failed"); /* it said why itself */
 }
 
+static int resident_caller = -1;
+
+/* Its end is what a resident launcher takes for "stop". */
+static void hang_up(int signum) {
+    (void)signum;
+    shutdown(resident_caller, SHUT_WR);
+}
+
+static int ask_resident(const char *spec_path, const char *dir, struct error *err) {
+    _cleanup_free_ char *socket = paths_socket_client(err);
+    _cleanup_free_ char *path = socket ? paths_resident(socket, err) : NULL;
+    if (!path) return -1;
+    _cleanup_close_ int connection = request_connect(path, err);
+    if (connection < 0)
+        return error_wrap(err, "no resident launcher (does a daemon of this user run?)");
+    _cleanup_close_ int spec = open(spec_path, O_RDONLY | O_CLOEXEC);
+    _cleanup_close_ int folder = dir_open(dir, err);
+    if (spec < 0 || folder < 0) return error_sys(err, errno, "%s", spec_path);
+    const int fds[REQUEST_FDS] = {spec, folder, STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
+    struct sigaction action = {.sa_handler = hang_up, .sa_flags = SA_RESTART};
+    resident_caller = connection;
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    sigaction(SIGQUIT, &action, NULL);
+    int status = request_send(connection, fds, err) < 0 ? -1 : request_await(connection, err);
+    if (status <= 0) return status;
+    return error_set(err, ERROR_INTERNAL, "the launcher failed"); /* it said why itself */
+}
+
 static int write_spec(const struct spec *spec, const char *path, struct error *err) {
     _cleanup_json_writer_ struct json_writer *w = json_writer_new(true);
     if (!w) return error_sys(err, ENOMEM, "spec");
@@ -112,9 +145,9 @@ static void say_how_it_ended(const struct result *r) {
     }
 }
 
-static int deliver_json(const char *result_path, const char *to, struct error *err) {
+static int deliver(const char *from, const char *to, struct error *err) {
     _cleanup_buf_ struct buf text = {0};
-    if (file_read(result_path, 16 << 20, &text, err) < 0) return -1;
+    if (file_read(from, 16 << 20, &text, err) < 0) return -1;
     if (strcmp(to, "-") == 0) {
         if (write_all(STDOUT_FILENO, buf_text(&text), text.len) < 0)
             return error_sys(err, errno, "stdout");
@@ -123,17 +156,27 @@ static int deliver_json(const char *result_path, const char *to, struct error *e
     return file_write_atomic(to, buf_text(&text), text.len, 0644, err);
 }
 
+static int launch(const struct exec_request *r, const char *spec_path, const char *dir,
+                  struct error *err) {
+    return r->resident ? ask_resident(spec_path, dir, err) : run_launcher(spec_path, dir, err);
+}
+
 static int run_in(struct exec_request *r, const char *dir, struct error *err) {
     _cleanup_free_ char *spec_path = path_join(dir, "spec.json");
     _cleanup_free_ char *result_path = path_join(dir, "result.json");
     r->spec.dir = strdup(dir);
     if (!spec_path || !result_path || !r->spec.dir) return error_sys(err, ENOMEM, "exec");
     _cleanup_result_ struct result result = {0};
-    if (write_spec(&r->spec, spec_path, err) < 0 || run_launcher(spec_path, dir, err) < 0 ||
+    if (write_spec(&r->spec, spec_path, err) < 0 || launch(r, spec_path, dir, err) < 0 ||
         result_load(result_path, &result, err) < 0)
         return -1;
     say_how_it_ended(&result);
-    if (r->json && deliver_json(result_path, r->json, err) < 0) return -1;
+    if (r->json && deliver(result_path, r->json, err) < 0) return -1;
+    if (r->learn && result.ended != ENDED_SETUP_ERROR) {
+        _cleanup_free_ char *calls_path = path_join(dir, "calls.json");
+        if (!calls_path) return error_sys(err, ENOMEM, "exec");
+        if (deliver(calls_path, r->learn, err) < 0) return -1;
+    }
     return result_exit_status(&result);
 }
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,8 +18,9 @@ static int parse(const char *text, const struct unit *units, size_t count, doubl
     char *end = NULL;
     errno = 0;
     double number = strtod(text, &end);
-    if (end == text || errno || !isfinite(number) || number <= 0 ||
-        strpbrk(text, "xXpPnN") == text + 1) /* no hexadecimal, no nan */
+    /* strtod(3) takes blanks, signs, hexadecimal, inf and nan as well. */
+    bool decimal = *text && strchr("0123456789.", *text) && text[1] != 'x' && text[1] != 'X';
+    if (!decimal || end == text || errno || !isfinite(number) || number <= 0)
         return error_set(err, ERROR_INVALID, "\"%.40s\" is not a quantity such as %s", text,
                          example);
     for (size_t i = 0; i < count; i++) {

@@ -36,6 +36,9 @@ const struct arg exec_options[] = {
     {"out", 'o', ARG_TEXT, "DIR", "keep output, artifacts and result there", 0, 0},
     {"json", 0, ARG_TEXT, "FILE", "write the result there; - for stdout, instead of the program's",
      0, 0},
+    {"resident", 0, ARG_FLAG, NULL, "ask the launcher that a running daemon keeps ready", 0, 0},
+    {"learn", 0, ARG_TEXT, "FILE", "record its calls there instead of enforcing (see policy learn)",
+     0, 0},
     {"require", 0, ARG_TEXT, "NAME,…", "refuse to run unless these are enforced in full", 0, 0},
     {NULL, 0, ARG_FLAG, NULL, NULL, 0, 0},
 };
@@ -211,12 +214,17 @@ int exec_request_make(const struct args *args, char *const *command, struct exec
     spec->stderr_mode = STDIO_TEE;
     if (json && copy_text(&out->json, json, err) < 0) return -1;
     if (dir && !(out->out = paths_absolute(dir, err))) return -1;
+    out->resident = args_given(args, "resident");
+    const char *learn = args_text(args, "learn");
+    spec->learn = learn != NULL;
+    if (learn && copy_text(&out->learn, learn, err) < 0) return -1;
     return 0;
 }
 
 void exec_request_clear(struct exec_request *r) {
     spec_clear(&r->spec);
     free(r->json);
+    free(r->learn);
     free(r->out);
     *r = (struct exec_request){0};
 }

@@ -10,8 +10,10 @@
 
 struct exec_request {
     struct spec spec;
-    char *json; /* where the result goes: a path, "-" for stdout, or NULL */
-    char *out;  /* the run folder to keep, or NULL for a temporary one */
+    char *json;    /* where the result goes: a path, "-" for stdout, or NULL */
+    char *learn;   /* where the calls go that it made, or NULL: the policy is enforced */
+    bool resident; /* asked of the daemon's resident launcher */
+    char *out;     /* the run folder to keep, or NULL for a temporary one */
 };
 
 extern const struct arg exec_options[];

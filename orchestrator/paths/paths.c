@@ -98,6 +98,10 @@ char *paths_socket_client(struct error *err) {
     return paths_socket(PATHS_PRIVATE, err);
 }
 
+char *paths_resident(const char *socket, struct error *err) {
+    return socket_path(str_printf("%s-launch", socket), err);
+}
+
 /* The folder this program lies in. */
 static char *own_dir(struct error *err) {
     char exe[PATH_MAX];

@@ -28,6 +28,10 @@ char *paths_socket(enum paths_scope scope, struct error *err);
  * user may write to it, else the private one. */
 char *paths_socket_client(struct error *err);
 
+/* Where the daemon that serves `socket` has its resident launcher listen
+ * (sandbox/serve.h). */
+char *paths_resident(const char *socket, struct error *err);
+
 /* A program of ours: in $PADDOCK_BIN, else in the folder of /proc/self/exe.
  * ERROR_NOT_FOUND when it is not there or not executable. */
 char *paths_program(const char *name, struct error *err);

@@ -23,6 +23,10 @@ enum answer {
     CONTAINED = -3 /* it went through, and reached nothing but the program's own */
 };
 
+/* Begins the line by which a probe says, before it tries, which attempt it is: a
+ * call that the policy kills for ends the run, with no answer. */
+#define ATTEMPT_BEGINS "> "
+
 enum attempt_flag {
     ALONE = 1 << 0,          /* a launch of its own */
     ROOT_ONLY = 1 << 1,      /* the host side needs root */
@@ -38,7 +42,8 @@ enum attempt_flag {
 struct attempt {
     const char *name;
     const char *layer;    /* the one that is to stop it */
-    const char *expected; /* "EPERM", "EPERM|ENOSYS", "SIGSYS", "hidden", "ended:pids-limit"… */
+    const char *expected; /* "EPERM", "EPERM|ENOSYS", "SIGSYS", "hidden", "ended:pids-limit",
+                           * "policy-violation:iopl"… */
     int (*probe)(void);
     unsigned flags;
     const char *policy;        /* NULL: train; "open" has no refusals (open_policy.jq) */

@@ -17,20 +17,34 @@ static int patience(const struct runner *r) {
     return r->without ? 8 : 90;
 }
 
-/* The probe's answer in its output, in fresh memory; NULL when it gave none. */
-static char *answer_of(const char *output, const char *name) {
-    size_t len = strlen(name);
+/* The line that begins with these two, one after the other; NULL: none does. */
+static const char *line_with(const char *output, const char *begin, const char *rest) {
+    size_t len = strlen(begin);
     for (const char *line = output; line && *line; line = strchr(line, '\n')) {
         if (*line == '\n') line++;
-        if (strncmp(line, name, len) == 0 && line[len] == '\t')
-            return strndup(line + len + 1, strcspn(line + len + 1, "\n"));
+        if (strncmp(line, begin, len) == 0 && str_starts(line + len, rest)) return line;
     }
     return NULL;
 }
 
+/* The probe's answer in its output, in fresh memory; NULL when it gave none. */
+static char *answer_of(const char *output, const char *name) {
+    const char *line = line_with(output, name, "\t");
+    if (!line) return NULL;
+    line += strlen(name) + 1;
+    return strndup(line, strcspn(line, "\n"));
+}
+
+/* Whether it is the last that was begun, and did not get as far as an answer. */
+static bool is_in_progress(const char *output, const char *name) {
+    _cleanup_free_ char *line = str_printf("%s\n", name);
+    const char *at = line_with(output, ATTEMPT_BEGINS, line);
+    return at && !line_with(at + 1, ATTEMPT_BEGINS, "") && !line_with(at, name, "\t");
+}
+
 /* What was said before an "untried". */
 static char *reason_of(const char *output, const char *name) {
-    const char *at = strstr(output, name);
+    const char *at = line_with(output, name, "\t");
     const char *hash = NULL;
     for (const char *p = output; at && p < at; p++)
         if (*p == '#' && (p == output || p[-1] == '\n')) hash = p + 2;
@@ -103,33 +117,68 @@ static size_t gather(struct runner *r, const char *policy, unsigned flags,
     return count;
 }
 
+static bool is_violation(const struct launch *l) {
+    return l->has_result && l->result.ended == ENDED_POLICY_VIOLATION;
+}
+
+/* With the call that the result names, so that the row says which it must be. */
+static char *violation_of(const struct launch *l) {
+    const struct violation *v = l->result.violation;
+    return str_printf("policy-violation:%s", v && v->call && v->number >= 0 ? v->call : "unnamed");
+}
+
+/* Judges attempts of one launch and returns how many: all of them, or up to the
+ * one whose call ended the run, and with it those that were to follow. */
+static size_t judge_batch(struct runner *r, const struct attempt *const *attempts, size_t count,
+                          const struct launch *l) {
+    for (size_t i = 0; i < count; i++) {
+        const struct attempt *a = attempts[i];
+        if (is_violation(l) && is_in_progress(l->output, a->name)) {
+            _cleanup_free_ char *got = violation_of(l);
+            row(r, a->name, a->layer, a->expected, got);
+            return i + 1;
+        }
+        _cleanup_free_ char *answer = answer_of(l->output, a->name);
+        if (!answer) answer = l->outlasted ? strdup("no-answer") : end_of(l);
+        judge_answer(r, a, l, answer);
+    }
+    return count;
+}
+
+/* One launch of them. How many were judged is in *judged, what is not as it was
+ * afterwards in `seen`. */
+static int run_batch(struct runner *r, const struct order *o, const struct attempt *const *attempts,
+                     bool beside, size_t *judged, struct buf *seen, struct error *err) {
+    struct launch l;
+    if (!beside && host_reset(&r->host, err) < 0) return -1;
+    if (launch_start(&l, &r->host, o, err) < 0) return -1;
+    launch_wait(&l, patience(r));
+    *judged = judge_batch(r, attempts, o->count, &l);
+    host_settle(&r->host, l.id);
+    host_look(&r->host, l.id, seen);
+    host_end(l.id);
+    host_remove_groups("/sys/fs/cgroup", l.id);
+    launch_clear(&l);
+    return 0;
+}
+
 static int run_group(struct runner *r, const char *policy, unsigned flags, bool beside,
                      struct error *err) {
     const struct attempt *attempts[GROUP_MAX];
     const char *names[GROUP_MAX];
-    struct order o = {.policy = policy, .loopback = flags & LOOPBACK, .names = names};
-    struct launch l;
-    o.count = gather(r, policy, flags, attempts);
-    for (size_t i = 0; i < o.count; i++) names[i] = attempts[i]->name;
-    if (!o.count) return 0;
-    if (!beside && host_reset(&r->host, err) < 0) return -1;
-    if (launch_start(&l, &r->host, &o, err) < 0) return -1;
-    launch_wait(&l, patience(r));
-    int strays = host_end(l.id);
-    for (size_t i = 0; i < o.count; i++) {
-        _cleanup_free_ char *answer = answer_of(l.output, names[i]);
-        if (!answer) answer = l.outlasted ? strdup("no-answer") : end_of(&l);
-        judge_answer(r, attempts[i], &l, answer);
-    }
     _cleanup_buf_ struct buf seen = {0};
-    if (strays) buf_printf(&seen, "left %d processes; ", strays);
-    host_look(&r->host, l.id, &seen);
-    host_remove_groups("/sys/fs/cgroup", l.id);
+    size_t count = gather(r, policy, flags, attempts), judged = 0;
+    for (size_t i = 0; i < count; i++) names[i] = attempts[i]->name;
+    if (!count) return 0;
+    for (size_t i = 0; i < count; i += judged) {
+        struct order o = {
+            .policy = policy, .loopback = flags & LOOPBACK, .names = names + i, .count = count - i};
+        if (run_batch(r, &o, attempts + i, beside, &judged, &seen, err) < 0) return -1;
+    }
     _cleanup_free_ char *name = str_printf("outside-%s%s%s", policy, flags & LOOPBACK ? "-lo" : "",
                                            beside ? "-beside" : "");
     _cleanup_free_ char *got = str_printf("changed: %s", buf_text(&seen));
     row(r, name, "all", "unchanged", seen.len ? got : "unchanged");
-    launch_clear(&l);
     return 0;
 }
 
@@ -190,6 +239,7 @@ static int run_alone(struct runner *r, const struct attempt *a, struct error *er
         got = judge_alone(a, &l);
     }
     _cleanup_buf_ struct buf seen = {0};
+    host_settle(&r->host, l.id);
     long heart = host_heart(&r->host);
     if (heart > 0) usleep(60000);
     if (host_heart(&r->host) != heart) buf_puts(&seen, "still beats; ");
@@ -231,6 +281,7 @@ static int run_beside(struct runner *r, struct error *err) {
     launch_wait(&l, patience(r));
     _cleanup_free_ char *end = end_of(&l);
     if (!there) row(r, "neighbour", "none", "ended:cancelled", end);
+    host_settle(&r->host, l.id);
     host_end(l.id);
     host_remove_groups("/sys/fs/cgroup", l.id);
     launch_clear(&l);

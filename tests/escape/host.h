@@ -36,6 +36,8 @@ void host_close(struct host *h);
 int host_reset(struct host *h, struct error *err);
 /* The facts as "ESCAPE_X=…", for the spec's env. */
 char **host_facts(const struct host *h);
+/* Waits a while until nothing of the run `id` is left. */
+void host_settle(const struct host *h, const char *id);
 /* Appends what is not as it was, or what the run `id` left. */
 void host_look(const struct host *h, const char *id, struct buf *out);
 /* Ends the processes that have `id` in their command line; how many there were. */

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { SETTLE_TRIES = 200, SETTLE_US = 10000 }; /* two seconds and what looking takes */
+
 /* ---- what a run left ---- */
 
 static bool has_id(const char *pid, const char *id) {
@@ -71,6 +73,17 @@ static void look_for_leftovers(const struct host *h, const char *id, struct buf 
     if (file_read("/proc/self/mountinfo", 4 << 20, &mounts, NULL) == 0 &&
         strstr(buf_text(&mounts), h->work))
         buf_puts(out, "left a mount; ");
+}
+
+/* The launcher's janitor removes groups and entry after it, and pid 1 of the
+ * sandbox may end a moment later (sandbox/janitor.h). */
+void host_settle(const struct host *h, const char *id) {
+    for (int i = 0; i < SETTLE_TRIES; i++) {
+        _cleanup_buf_ struct buf left = {0};
+        look_for_leftovers(h, id, &left);
+        if (!left.len) return;
+        usleep(SETTLE_US);
+    }
 }
 
 /* ---- what must not change ---- */

@@ -1,8 +1,9 @@
 /*
  * The program inside the fence: makes the attempts named by its arguments, each
- * in a process of its own, and prints "name<TAB>answer" for each. The answer is
- * the name of an errno or signal, or a word (attempt.h). With --alone it makes
- * one attempt itself, with nobody else around.
+ * in a process of its own, and prints "name<TAB>answer" for each, after a line
+ * that says it begins (ATTEMPT_BEGINS). The answer is the name of an errno or
+ * signal, or a word (attempt.h). With --alone it makes one attempt itself, with
+ * nobody else around.
  */
 #include "tests/escape/attempt.h"
 
@@ -35,8 +36,13 @@ static void say(const char *name, const char *answer) {
     if (n > 0 && write(STDOUT_FILENO, line, (size_t)n) < 0) _exit(1);
 }
 
-static void run_one(const struct attempt *a) {
+static void announce(const char *name) {
+    printf(ATTEMPT_BEGINS "%s\n", name);
     fflush(stdout);
+}
+
+static void run_one(const struct attempt *a) {
+    announce(a->name);
     pid_t pid = fork();
     if (pid == 0) {
         alarm(PATIENCE_S);

@@ -200,7 +200,7 @@ static const struct attempt attempts[] = {
     TRY("personality-read-exec", "seccomp", "EPERM", personality_exec),
     TRY("personality-high-bits", "seccomp", "EPERM", personality_high),
     TRY("modify-ldt", "seccomp", "EPERM", local_descriptors),
-    TRY("ioperm", "seccomp", "SIGSYS", io_port),
-    TRY("iopl", "seccomp", "SIGSYS", io_level),
+    TRY("ioperm", "seccomp", "policy-violation:ioperm", io_port),
+    TRY("iopl", "seccomp", "policy-violation:iopl", io_level),
 };
 ATTEMPTS(abi_attempts, "evading the filter");

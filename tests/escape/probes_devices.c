@@ -149,7 +149,9 @@ static int read_own_output(void) {
     char c;
     int fd = open("/proc/self/fd/1", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) return errno;
-    /* A pipe can be opened for reading by its owner; it holds one's own words. */
+    /* A pipe can be opened for reading by its owner; it holds one's own words,
+     * which the runner is to get: so not before the launcher has taken them. */
+    for (int held = 1; ioctl(fd, FIONREAD, &held) == 0 && held > 0;) usleep(1000);
     ssize_t n = read(fd, &c, 1);
     close(fd);
     return n < 0 && errno != EAGAIN ? errno : CONTAINED;

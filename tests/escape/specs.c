@@ -150,6 +150,7 @@ static int run_document(struct runner *r, const char *name, const char *layer, c
     launch_wait(&l, 30);
     _cleanup_free_ char *got = judge(&l);
     _cleanup_buf_ struct buf seen = {0};
+    host_settle(&r->host, l.id);
     host_look(&r->host, l.id, &seen);
     host_end(l.id);
     host_remove_groups("/sys/fs/cgroup", l.id);

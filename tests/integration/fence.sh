@@ -33,7 +33,7 @@ jq '["mount", "umount2", "pivot_root", "chroot", "fsopen", "open_tree", "move_mo
     .name = "open" | .rules |= map(.calls -= $open | select(.calls | length > 0)) |
     .rules += [{name: "open", action: "allow", reason: "the layers below are tried", calls: $open}]' \
     "$policy_dir/train.json" >"$work/open.json"
-launch '["python3", "fence_probe.py"]' \
+launch '["python3", "fence_probe.py", "open"]' \
     ".workspace.source = \"$work/probe\" | .limits.wall_ms = 60000 | .policy = \"$work/open.json\""
 is "without the filter the other layers hold" "done" \
     "$(grep -vE '^info|system call unshare 10000000' "$run/stdout")$(field '.error // empty')"

@@ -101,8 +101,18 @@ field() { jq -r "$1" "$run/result.json" 2>/dev/null; }
 shell_argv() { jq -cn --arg s "$1" '["sh", "-c", $s]'; }
 python_argv() { jq -cn --arg s "$1" '["python3", "-c", $s]'; }
 
-# Nothing of the last run may be left: process, group, registry entry, mount.
+# Nothing of the last run may be left: process, group, registry entry, mount. The
+# launcher's janitor may still be about to remove the groups.
 leftovers() {
+    local left
+    for _ in $(seq 40); do
+        left=$(look_for_leftovers)
+        [ -n "$left" ] || return 0
+        sleep 0.05
+    done
+    printf '%s\n' "$left"
+}
+look_for_leftovers() {
     pgrep -f -- "$id" | while read -r p; do [ "$p" != $$ ] && [ "$p" != "$BASHPID" ] && echo "process $p"; done
     find /sys/fs/cgroup -maxdepth 6 -type d -name "$id" 2>/dev/null | sed 's/^/group /'
     find "$PADDOCK_LIVE" -name "$id" | sed 's/^/entry /'

@@ -5,6 +5,7 @@ Every line printed is a hole, except those that begin with "info".
 import ctypes
 import os
 import socket
+import sys
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -26,7 +27,7 @@ def attempt(name, f):
 
 
 def syscall(name, number, *args):
-    """In a child: the policy may kill for it, which is as good as refusing."""
+    """In a child: another filter may kill for it, which is as good as refusing."""
     pid = os.fork()
     if pid == 0:
         os._exit(1 if libc.syscall(number, *args) >= 0 else 0)
@@ -69,13 +70,14 @@ syscall("userfaultfd", 323, 0)
 syscall("io_uring_setup", 425, 8, 0)
 syscall("add_key", 248, b"user", b"x", b"y", 1, -3)
 syscall("keyctl", 250, 0, -3, 1)
-syscall("init_module", 175, 0, 0, b"")
 syscall("open_by_handle_at", 304, -100, 0, 0)
 syscall("ptrace pid 1", 101, 16, 1, 0, 0)
-syscall("reboot", 169, 0)
 syscall("sethostname", 170, b"x", 1)
 syscall("settimeofday", 164, 0, 0)
 syscall("kill pid 1", 62, 1, 9)
+if "open" in sys.argv:  # else they end the whole run (policy.sh)
+    syscall("init_module", 175, 0, 0, b"")
+    syscall("reboot", 169, 0)
 attempt("setuid 0", lambda: os.setuid(0))
 attempt("setgroups", lambda: os.setgroups([0]))
 attempt("mknod", lambda: os.mknod("/tmp/disk", 0o60666, os.makedev(254, 0)))

@@ -256,6 +256,17 @@ static void links_are_never_followed(void **state) {
     }
 }
 
+/* What no listing takes must not get in; a root filesystem may have such names. */
+static void links_of_versions_are_plain_text(void **state) {
+    static const char *const targets[] = {"a\xff", "a\xc2\x9b"};
+    for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
+        _cleanup_buf_ struct buf tar = {0};
+        add(&tar, "l", '2', targets[i]);
+        end(&tar);
+        refused(*state, &tar, &small, "l: is a symbolic link to a name that is not plain text");
+    }
+}
+
 static void links_out_are_refused_in_versions(void **state) {
     static const char *const targets[] = {"/etc/passwd", "../x", "a/../../x", "d/.."};
     for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
@@ -568,6 +579,7 @@ int main(void) {
         TEST(names_stay_below),
         TEST(links_are_never_followed),
         TEST(links_out_are_refused_in_versions),
+        TEST(links_of_versions_are_plain_text),
         TEST(long_and_deep_names_are_refused),
         TEST(broken_records_are_refused),
         TEST(limits_hold),

@@ -26,13 +26,19 @@
 
 static void need_root(void) {
     if (geteuid() == 0) return;
-    print_message("skip - groups can be made by root only\n");
+    print_message("skip - only root can become somebody else\n");
+    skip();
+}
+
+static void need_groups(void) {
+    if (geteuid() == 0 || getenv("PADDOCK_CGROUP")) return;
+    print_message("skip - neither root nor a user with a delegated group\n");
     skip();
 }
 
 /* A group of this test's own; skips where the machine lets nobody make one. */
 static struct cgroup *make(const char *what, const struct spec_limits *limits, const char *cpus) {
-    need_root();
+    need_groups();
     _cleanup_free_ char *id = str_printf("test-%s-%d", what, (int)getpid());
     _cleanup_error_ struct error err = {0};
     struct cgroup *cg = NULL;
@@ -410,7 +416,7 @@ static void a_tree_of_orphans_is_killed(void **state) {
 
 /* The same with v1 hierarchies alone, as on older machines. */
 static struct cgroup *make_v1(const char *what) {
-    need_root();
+    need_groups();
     _cleanup_cgroup_map_ struct cgroup_map map;
     _cleanup_error_ struct error err = {0};
     assert_int_equal(cgroup_map_load(&map, &err), 0);
@@ -506,6 +512,8 @@ static void frozen_processes_do_not_run(void **state) {
     pid_t pid = start(&go, for_ever);
     attach(cg, pid);
     assert_int_equal(cgroup_freeze(cg, true, NULL), 0);
+    /* v1 calls a process frozen a moment before it has left its cpu. */
+    usleep(50000);
     struct cgroup_usage before;
     struct cgroup_usage after;
     cgroup_sample(cg, &before);
@@ -522,7 +530,7 @@ static void frozen_processes_do_not_run(void **state) {
 /* Controllers may all be elsewhere, or off: what remains is used and said. */
 static void the_unified_hierarchy_alone_is_used(void **state) {
     (void)state;
-    need_root();
+    need_groups();
     _cleanup_cgroup_map_ struct cgroup_map map;
     _cleanup_error_ struct error err = {0};
     assert_int_equal(cgroup_map_load(&map, &err), 0);

@@ -23,8 +23,8 @@ static void durations(void **state) {
         assert_int_equal(quantity_ms(good[i].text, &ms, NULL), 0);
         assert_int_equal(ms, good[i].ms);
     }
-    const char *bad[] = {"",    "s",   "-1s",  "0",     "10 s", "10x",
-                         "inf", "nan", "0x10", "1e30h", "0.1ms"};
+    const char *bad[] = {"",    "s",    "-1s",   "0",     "10 s",  "10x", "inf",
+                         "nan", "0x10", "1e30h", "0.1ms", "+0x10", " 5",  "+5"};
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         int64_t ms = 0;
         _cleanup_error_ struct error err = {0};

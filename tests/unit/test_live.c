@@ -48,7 +48,9 @@ static bool entry_exists(const char *id) {
 static struct live *enlist(const char *id) {
     _cleanup_error_ struct error err = {0};
     struct live *l = NULL;
-    if (live_register(id, &l, &err) < 0) fail_msg("%s", error_text(&err));
+    char *const none[] = {NULL};
+    if (live_register(id, &l, &err) < 0 || live_record_cgroups(l, none, &err) < 0)
+        fail_msg("%s", error_text(&err));
     return l;
 }
 

@@ -90,7 +90,7 @@ static uint32_t code_of(enum policy_action action, int errno_value) {
     case POLICY_ERRNO: return SECCOMP_RET_ERRNO | (uint32_t)errno_value;
     case POLICY_KILL: break;
     }
-    return SECCOMP_RET_KILL_PROCESS;
+    return SECCOMP_RET_USER_NOTIF; /* the launcher kills */
 }
 
 /* What the policy says, read off its rules. */
@@ -221,6 +221,7 @@ static void opening_gives_what_loading_gives(void **state) {
         assert_int_equal(opened.devpts, loaded.devpts);
         assert_int_equal(opened.exec_workspace, loaded.exec_workspace);
         assert_int_equal(opened.exec_tmp, loaded.exec_tmp);
+        assert_int_equal(opened.proc_machine, loaded.proc_machine);
         assert_int_equal(strv_len(opened.devices), strv_len(loaded.devices));
         for (size_t d = 0; d < strv_len(loaded.devices); d++)
             assert_string_equal(opened.devices[d], loaded.devices[d]);

@@ -23,6 +23,7 @@ static inline void load_shipped(const char *name, struct policy *p, struct polic
         fprintf(stderr, "%s\n", error_text(&err));
         exit(1);
     }
+    policy_filter_unheard(f); /* nobody listens here */
 }
 
 /* 0, or -1 with errno; the caller's process is under the filter from then on. */

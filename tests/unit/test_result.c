@@ -19,6 +19,12 @@ static void fill(struct result *r) {
     r->io_read_bytes = -1;
     r->steal_ns = -1;
     r->output_truncated = true;
+    r->violation = calloc(1, sizeof *r->violation);
+    *r->violation = (struct violation){.call = strdup("reboot"),
+                                       .number = 169,
+                                       .args = {UINT64_MAX, 0, 1, 2, 3, 4},
+                                       .rule = strdup("no-reboot"),
+                                       .process = strdup("sh\x1b")};
     r->privilege = strdup("subid");
     r->version = strdup("0");
     r->layers = calloc(1, sizeof *r->layers);
@@ -53,6 +59,38 @@ static void test_round_trip(void **state) {
     assert_int_equal(two.limits[0].by, ENFORCER_WATCHER);
     assert_int_equal(two.collected[0].bytes, 3);
     assert_null(two.spec_sha256);
+    assert_string_equal(two.violation->call, "reboot");
+    assert_int_equal(two.violation->number, 169);
+    assert_memory_equal(two.violation->args, one.violation->args, sizeof one.violation->args);
+    assert_string_equal(two.violation->rule, "no-reboot");
+    assert_null(two.violation->reason);
+}
+
+/* What a violation must not be. */
+static void test_violation(void **state) {
+    (void)state;
+#define VIOLATION(number, args)                                                               \
+    "{\"call\": \"a\", \"arch\": null, \"rule\": null, \"reason\": null, \"process\": null, " \
+    "\"number\": " number ", \"args\": [" args "]}"
+    static const char *const wrong[] = {
+        "7",
+        "{}",
+        VIOLATION("1", ""),
+        VIOLATION("-2", "\"0x1\", \"0x1\", \"0x1\", \"0x1\", \"0x1\", \"0x1\""),
+        VIOLATION("1", "\"0x1\", \"0x1\", \"0x1\", \"0x1\", \"0x1\", \"1\""),
+        VIOLATION("1", "\"0x1\", \"0x1\", \"0x1\", \"0x1\", \"0x1\", \"0x1ffffffffffffffff\""),
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        struct violation *v = NULL;
+        _cleanup_json_ struct json *doc = json_parse("v", wrong[i], strlen(wrong[i]), NULL);
+        assert_non_null(doc);
+        assert_int_equal(violation_decode(doc, &v, NULL), -1);
+        violation_free(v);
+    }
+    struct violation *none = NULL;
+    _cleanup_json_ struct json *null = json_parse("v", "null", 4, NULL);
+    assert_int_equal(violation_decode(null, &none, NULL), 0);
+    assert_null(none);
 }
 
 static void test_strict(void **state) {
@@ -93,6 +131,7 @@ static void test_exit_status(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_violation),
         cmocka_unit_test(test_strict),
         cmocka_unit_test(test_exit_status),
     };

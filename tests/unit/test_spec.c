@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -68,6 +69,45 @@ static void test_refusals(void **state) {
     refuse("{" LEAST ", \"labels\": 3}", "$.labels");
 }
 
+static void test_rates_and_shares(void **state) {
+    (void)state;
+    refuse("{" LEAST ", \"limits\": {\"cpu_percent\": -1}}", "$.limits.cpu_percent");
+    refuse("{" LEAST ", \"limits\": {\"io\": {}}}", "$.limits.io");
+    refuse("{" LEAST ", \"limits\": {\"io\": [{}]}}", "\"path\" and \"device\"");
+    refuse("{" LEAST ", \"limits\": {\"io\": [{\"path\": \"/a\", \"device\": \"8:0\"}]}}",
+           "\"path\" and \"device\"");
+    refuse("{" LEAST ", \"limits\": {\"io\": [{\"path\": \"a\"}]}}", "$.limits.io[0].path");
+    refuse("{" LEAST ", \"limits\": {\"io\": [{\"path\": \"/a/..\"}]}}", "$.limits.io[0].path");
+    static const char *const bad[] = {"",     "8",     "8:",     ":0",          "8:0 rbps=max",
+                                      "8:0x", "-1:0",  "8:0\\n", "sda",         "8 :0",
+                                      "8:-0", "8:0:0", "/dev/x", "9999999999:0"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "{" LEAST ", \"limits\": {\"io\": [{\"device\": \"%s\"}]}}",
+                 bad[i]);
+        refuse(text, "$.limits.io[0].device");
+    }
+    refuse("{" LEAST ", \"limits\": {\"io\": [{\"device\": \"8:0\", \"read\": 1}]}}", "read");
+    refuse("{" LEAST ", \"limits\": {\"cpus_exclusive\": true}}", "\"cpus\"");
+    _cleanup_spec_ struct spec s = {0};
+    _cleanup_error_ struct error err = {0};
+    assert_int_equal(decode("{" LEAST ", \"cpus\": \"1\", \"limits\": {\"cpu_percent\": 150,"
+                            " \"memory_high_bytes\": 4096, \"cpus_exclusive\": true, \"io\": ["
+                            "{\"path\": \"/data\", \"read_bps\": 5},"
+                            "{\"device\": \"254:16\", \"write_iops\": 6}]}}",
+                            &s, &err),
+                     0);
+    assert_int_equal(s.limits.cpu_percent, 150);
+    assert_int_equal(s.limits.memory_high_bytes, 4096);
+    assert_true(s.limits.cpus_exclusive);
+    assert_int_equal(s.limits.io_count, 2);
+    assert_string_equal(s.limits.io[0].path, "/data");
+    assert_int_equal(s.limits.io[0].read_bps, 5);
+    assert_int_equal(s.limits.io[0].write_bps, 0);
+    assert_string_equal(s.limits.io[1].device, "254:16");
+    assert_int_equal(s.limits.io[1].write_iops, 6);
+}
+
 static void test_mounts(void **state) {
     (void)state;
     refuse("{" LEAST ", \"mounts\": [{\"source\": \"/a\", \"target\": \"/\"}]}", "fence");
@@ -108,12 +148,16 @@ static void test_round_trip(void **state) {
     (void)state;
     const char *text =
         "{\"id\": \"r1\", \"argv\": [\"sh\", \"-c\", \"x\"], \"env\": [\"A=1\", \"B=\"],"
-        " \"cwd\": \"/tmp\", \"hostname\": \"h\", \"image\": \"/img\", \"policy\": \"/p.json\","
+        " \"cwd\": \"/tmp\", \"hostname\": \"h\", \"image\": \"/img\", \"policy\": \"/p.json\", "
+        "\"learn\": true,"
         " \"network\": \"loopback\", \"workspace\": {\"source\": \"/s\", \"target\": \"/w\"},"
         " \"mounts\": [{\"source\": \"/a\", \"target\": \"/b\", \"exec\": true}],"
         " \"limits\": {\"wall_ms\": 1, \"cpu_ms\": 2, \"memory_bytes\": 3, \"pids\": 4,"
         " \"output_bytes\": 5, \"disk_bytes\": 6, \"disk_inodes\": 7, \"tmp_bytes\": 8,"
-        " \"open_files\": 9, \"file_bytes\": 10, \"grace_ms\": 11}, \"cpus\": \"0-1\","
+        " \"open_files\": 9, \"file_bytes\": 10, \"grace_ms\": 11, \"cpu_percent\": 12,"
+        " \"memory_high_bytes\": 13, \"cpus_exclusive\": true, \"io\": [{\"path\": \"/a\","
+        " \"read_bps\": 1, \"write_bps\": 2, \"read_iops\": 3, \"write_iops\": 4},"
+        " {\"device\": \"8:0\"}]}, \"cpus\": \"0-1\","
         " \"clock\": \"process\", \"stdin\": \"inherit\", \"stdout\": \"tee\","
         " \"stderr\": \"null\", \"collect\": [{\"path\": \"o\", \"as\": \"p\", \"bytes\": 12,"
         " \"files\": 13, \"required\": true}], \"require\": [\"seccomp\"], \"dir\": \"/d\","
@@ -131,7 +175,13 @@ static void test_round_trip(void **state) {
     const char *t2 = json_writer_text(w2, &n2);
     assert_string_equal(t1, t2);
     assert_int_equal(two.limits.grace_ms, 11);
+    assert_int_equal(two.limits.cpu_percent, 12);
+    assert_int_equal(two.limits.memory_high_bytes, 13);
+    assert_true(two.limits.cpus_exclusive);
+    assert_int_equal(two.limits.io_count, 2);
+    assert_int_equal(two.limits.io[0].write_iops, 4);
     assert_int_equal(two.stdout_mode, STDIO_TEE);
+    assert_true(two.learn);
     assert_true(two.labels_kept);
 }
 
@@ -139,7 +189,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),   cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_mounts),     cmocka_unit_test(test_collect),
-        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_rates_and_shares),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
