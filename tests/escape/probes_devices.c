@@ -212,8 +212,7 @@ static const struct attempt attempts[] = {
     TRY("inherited-folder", "descriptors", "hidden", inherited_folder),
     TRY("inherited-socket", "descriptors", "hidden", inherited_socket),
     TRY("stdout-is-the-file", "descriptors", "hidden", stdout_is_a_file),
-    /* Alone: it would eat a letter of another's answer. */
-    TRY("stdout-read-back", "descriptors", "contained|EACCES", read_own_output, .flags = ALONE),
+    TRY("stdout-read-back", "descriptors", "contained|EACCES", read_own_output),
     TRY("stdout-truncate", "descriptors", "EINVAL|EACCES", truncate_output),
     TRY("stdout-seek", "descriptors", "ESPIPE", seek_output),
     TRY("environment", "descriptors", "hidden", environment),
