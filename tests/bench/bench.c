@@ -128,7 +128,7 @@ int bench_write_filter(struct bench *b, const char *policy_path, struct error *e
     struct policy_filter filter = {0};
     if (policy_load(policy_path, &policy, err) < 0 || policy_filter(&policy, &filter, err) < 0)
         return -1;
-    policy_filter_unheard(&filter); /* bwrap does not listen */
+    policy_filter_unheard(&filter);     /* bwrap does not listen */
     int fd = memfd_create("filter", 0); /* inherited by bwrap */
     if (fd < 0 || write_all(fd, filter.insns, filter.count * sizeof *filter.insns) < 0)
         return error_sys(err, errno, "filter");

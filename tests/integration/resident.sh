@@ -20,6 +20,7 @@ until_true() {
     done
     return 1
 }
+# shellcheck disable=SC2317 # called through eval
 entries() { find "$PADDOCK_LIVE" -maxdepth 2 -name "$1" | wc -l; }
 start_server() {
     "$bin/paddock-sandbox" serve "$socket" --ready 2 >"$work/server.log" 2>&1 &

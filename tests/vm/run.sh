@@ -87,7 +87,9 @@ kvm_works() {
 if [ "${PADDOCK_VM_ACCEL:-}" != tcg ] && kvm_works; then
     accel=(-accel kvm -cpu host)
 else
-    accel=(-accel "tcg,thread=multi" -cpu max)
+    # Without SMAP: the emulation reads the stack of a far return, which the escape
+    # corpus makes, with the kernel's rights, and the kernel takes that for its end.
+    accel=(-accel "tcg,thread=multi" -cpu max,smap=off)
 fi
 
 words="console=ttyS0 psi=1 panic=-1 oops=panic TREE=$PWD HIERARCHY=$hierarchy ${PADDOCK_VM_WORDS:-}"
