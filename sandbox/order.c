@@ -97,6 +97,7 @@ void order_take_host(struct fence *f) {
     const struct order *o = &f->page->order;
     f->identity = o->identity;
     f->cgroup_own = o->cgroup_own;
+    f->own_proc = o->own_proc; /* root makes its procfs before the order proper */
     f->base = o->base;
 }
 
