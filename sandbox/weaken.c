@@ -21,32 +21,14 @@ int weaken_check(struct error *err) {
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-static const char *const layers[] = {"user-namespace",
-                                     "mount-namespace",
-                                     "pid-namespace",
-                                     "network-namespace",
-                                     "ipc-namespace",
-                                     "uts-namespace",
-                                     "cgroup-namespace",
-                                     "time-namespace",
-                                     "read-only",
-                                     "mount-flags",
-                                     "mount-sizes",
-                                     "proc-masks",
-                                     "devices",
-                                     "capabilities",
-                                     "no-new-privs",
-                                     "seccomp",
-                                     "landlock",
-                                     "cgroup",
-                                     "rlimits",
-                                     "keyring",
-                                     "descriptors",
-                                     "id-range",
-                                     "kill",
-                                     "sweep",
-                                     "collection",
-                                     "watchers"};
+static const char *const layers[] = {
+    "user-namespace", "mount-namespace", "pid-namespace",    "network-namespace",
+    "ipc-namespace",  "uts-namespace",   "cgroup-namespace", "time-namespace",
+    "read-only",      "mount-flags",     "mount-sizes",      "proc-masks",
+    "devices",        "capabilities",    "no-new-privs",     "seccomp",
+    "landlock",       "cgroup",          "rlimits",          "keyring",
+    "descriptors",    "id-range",        "janitor",          "kill",
+    "sweep",          "collection",      "watchers"};
 
 static bool is_listed(const char *list, const char *layer) {
     size_t len = strlen(layer);

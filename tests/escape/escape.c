@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "tests/escape/launch.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,6 +151,7 @@ int main(int argc, char **argv) {
     struct options o = {0};
     struct error err = {0};
     log_init("escape", LOG_LEVEL_WARN);
+    signal(SIGPIPE, SIG_IGN); /* a reader that left must not keep us from tidying up */
     if (!r.mode) r.mode = "user";
     int result = parse(argc, argv, &r, &o, &err);
     if (result == 0) {

@@ -14,7 +14,7 @@ fan_out "$self"
 layers='user-namespace mount-namespace mount-namespace,landlock pid-namespace pid-namespace,cgroup
     network-namespace network-namespace,landlock ipc-namespace uts-namespace cgroup-namespace time-namespace
     read-only read-only,landlock mount-flags mount-flags,no-new-privs no-new-privs mount-sizes proc-masks devices
-    descriptors descriptors,landlock capabilities seccomp landlock cgroup rlimits keyring id-range kill sweep
+    descriptors descriptors,landlock capabilities seccomp landlock cgroup rlimits keyring id-range kill kill,janitor sweep sweep,janitor
     collection watchers'
 
 folder=$(mktemp -d) || exit 1

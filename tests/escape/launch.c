@@ -28,7 +28,7 @@ static int64_t or_usual(int64_t wanted, int64_t usual) {
 
 static void put_limits(struct json_writer *w, const struct spec_limits *l) {
     json_open_object(w, "limits");
-    json_put_int(w, "wall_ms", or_usual(l->wall_ms, 30000));
+    json_put_int(w, "wall_ms", or_usual(l->wall_ms, 60000));
     json_put_int(w, "memory_bytes", or_usual(l->memory_bytes, 256 << 20));
     json_put_int(w, "pids", or_usual(l->pids, 64));
     json_put_int(w, "output_bytes", or_usual(l->output_bytes, 1 << 20));

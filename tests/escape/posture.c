@@ -154,7 +154,7 @@ static int look(struct runner *r, struct launch *l, const char *policy, struct p
     add_result(p, l);
     _cleanup_free_ char *path = policy_path(&r->host, policy);
     if (add_expected_filter(p, l, path, err) < 0) return -1;
-    if (p->failed) return error_sys(err, ENOMEM, "posture");
+    if (p->failed || !p->lines) return error_sys(err, ENOMEM, "posture");
     qsort(p->lines, strv_len(p->lines), sizeof *p->lines, by_text);
     return 0;
 }

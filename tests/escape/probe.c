@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PATIENCE_S = 5 };
+enum { PATIENCE_S = 20 };
 
 static const char *answer_word(int answer) {
     switch (answer) {
