@@ -10,6 +10,7 @@
  */
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "common/pass.h"
 #include "sandbox/fence.h"
 #include "sandbox/weaken.h"
 
@@ -57,22 +58,8 @@ static void send_handles(struct fence *f, const int *handles) {
     /* A missing handle is sent as the control socket itself: the list stays whole. */
     int fds[FENCE_HANDLES];
     for (int i = 0; i < FENCE_HANDLES; i++) fds[i] = handles[i] >= 0 ? handles[i] : f->control[1];
-    union {
-        char bytes[CMSG_SPACE(sizeof fds)];
-        struct cmsghdr align;
-    } space = {0};
     char message = CONTROL_MOUNTS;
-    struct iovec data = {.iov_base = &message, .iov_len = 1};
-    struct msghdr header = {.msg_iov = &data,
-                            .msg_iovlen = 1,
-                            .msg_control = space.bytes,
-                            .msg_controllen = sizeof space.bytes};
-    struct cmsghdr *c = CMSG_FIRSTHDR(&header);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof fds);
-    memcpy(CMSG_DATA(c), fds, sizeof fds);
-    if (sendmsg(f->control[1], &header, MSG_NOSIGNAL) < 0) _exit(1);
+    if (pass_send(f->control[1], &message, 1, fds, FENCE_HANDLES) < 0) _exit(1);
     for (int i = 0; i < FENCE_HANDLES; i++)
         if (handles[i] >= 0) close(handles[i]);
 }

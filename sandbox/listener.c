@@ -3,6 +3,7 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/file.h"
+#include "common/pass.h"
 #include "sandbox/learn.h"
 #include "sandbox/weaken.h"
 
@@ -99,15 +100,6 @@ int listener_ready(int listener) {
 
 /* ---- in the launcher ---- */
 
-static void take_listener(struct run *r, struct msghdr *header) {
-    const struct cmsghdr *c = CMSG_FIRSTHDR(header);
-    if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
-        c->cmsg_len != CMSG_LEN(sizeof r->listener))
-        return;
-    if (r->listener >= 0) close(r->listener);
-    memcpy(&r->listener, CMSG_DATA(c), sizeof r->listener);
-}
-
 /* The payload, a copy of us, has done the same. */
 static void go_unheard(struct run *r) {
     struct policy_filter *filter = r->fence->filter;
@@ -119,18 +111,15 @@ static void go_unheard(struct run *r) {
 }
 
 ssize_t listener_receive(struct run *r, struct release_answer *answer) {
-    union {
-        char bytes[CMSG_SPACE(sizeof r->listener)];
-        struct cmsghdr align;
-    } space = {0};
-    struct iovec data = {.iov_base = answer, .iov_len = sizeof *answer};
-    struct msghdr header = {.msg_iov = &data,
-                            .msg_iovlen = 1,
-                            .msg_control = space.bytes,
-                            .msg_controllen = sizeof space.bytes};
-    ssize_t n = recvmsg(r->fence->release[0], &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    int listener = -1;
+    size_t count = 1;
+    ssize_t n =
+        pass_receive(r->fence->release[0], answer, sizeof *answer, &listener, &count, MSG_DONTWAIT);
     if (n != sizeof *answer || answer->message != RELEASE_READY) return n;
-    take_listener(r, &header);
+    if (listener >= 0) {
+        if (r->listener >= 0) close(r->listener);
+        r->listener = listener;
+    }
     if (r->listener < 0) go_unheard(r);
     return n;
 }

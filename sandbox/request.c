@@ -1,6 +1,7 @@
 #include "sandbox/request.h"
 
 #include "common/cleanup.h"
+#include "common/pass.h"
 
 #include <errno.h>
 #include <string.h>
@@ -9,11 +10,6 @@
 #include <sys/un.h>
 
 enum { PATIENCE_S = 5 };
-
-union fd_space {
-    char bytes[CMSG_SPACE(sizeof(int) * REQUEST_FDS)];
-    struct cmsghdr align;
-};
 
 /* Root may ask anybody's launcher; anybody else only their own. */
 static int check_peer(int connection, struct error *err) {
@@ -38,19 +34,9 @@ int request_connect(const char *socket_path, struct error *err) {
 }
 
 int request_send(int connection, const int fds[REQUEST_FDS], struct error *err) {
-    union fd_space space = {0};
     char message = 'r';
-    struct iovec data = {.iov_base = &message, .iov_len = 1};
-    struct msghdr header = {.msg_iov = &data,
-                            .msg_iovlen = 1,
-                            .msg_control = space.bytes,
-                            .msg_controllen = sizeof space.bytes};
-    struct cmsghdr *c = CMSG_FIRSTHDR(&header);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof(int) * REQUEST_FDS);
-    memcpy(CMSG_DATA(c), fds, sizeof(int) * REQUEST_FDS);
-    return sendmsg(connection, &header, MSG_NOSIGNAL) == 1 ? 0 : error_sys(err, errno, "request");
+    if (pass_send(connection, &message, 1, fds, REQUEST_FDS) == 0) return 0;
+    return error_sys(err, errno, "request");
 }
 
 int request_await(int connection, struct error *err) {
@@ -64,26 +50,16 @@ int request_await(int connection, struct error *err) {
 }
 
 int request_receive(int connection, int fds[REQUEST_FDS], struct error *err) {
-    union fd_space space = {0};
     char message = 0;
-    struct iovec data = {.iov_base = &message, .iov_len = 1};
-    struct msghdr header = {.msg_iov = &data,
-                            .msg_iovlen = 1,
-                            .msg_control = space.bytes,
-                            .msg_controllen = sizeof space.bytes};
+    size_t count = REQUEST_FDS;
     for (int i = 0; i < REQUEST_FDS; i++) fds[i] = -1;
     if (check_peer(connection, err) < 0) return -1;
     /* Whoever connects and stays silent does not keep a launcher. */
     struct timeval patience = {.tv_sec = PATIENCE_S};
     if (setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) < 0)
         return error_sys(err, errno, "SO_RCVTIMEO");
-    ssize_t n = recvmsg(connection, &header, MSG_CMSG_CLOEXEC);
-    const struct cmsghdr *c = n == 1 ? CMSG_FIRSTHDR(&header) : NULL;
-    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-        c->cmsg_len == CMSG_LEN(sizeof(int) * REQUEST_FDS) && !(header.msg_flags & MSG_CTRUNC)) {
-        memcpy(fds, CMSG_DATA(c), sizeof(int) * REQUEST_FDS);
-        return 0;
-    }
+    ssize_t n = pass_receive(connection, &message, 1, fds, &count, 0);
+    if (n == 1 && count == REQUEST_FDS) return 0;
     return n < 0 ? error_sys(err, errno, "request") : error_set(err, ERROR_INVALID, "no request");
 }
 

@@ -2,6 +2,7 @@
  * supervise.h). */
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "common/pass.h"
 #include "sandbox/listener.h"
 #include "sandbox/supervise.h"
 
@@ -19,13 +20,7 @@ struct setup {
     int seeding; /* pidfd of the copy; -1: none or done */
 };
 
-static void take_handles(struct run *r, struct msghdr *header) {
-    struct cmsghdr *c = CMSG_FIRSTHDR(header);
-    int fds[FENCE_HANDLES];
-    if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
-        c->cmsg_len != CMSG_LEN(sizeof fds))
-        return;
-    memcpy(fds, CMSG_DATA(c), sizeof fds);
+static void take_handles(struct run *r, const int fds[FENCE_HANDLES]) {
     for (int i = 0; i < FENCE_HANDLES; i++) {
         /* An unused one is a stand-in (init.c). */
         bool used = i != HANDLE_PROC || r->fence->own_proc;
@@ -35,18 +30,11 @@ static void take_handles(struct run *r, struct msghdr *header) {
 }
 
 static int read_control(struct run *r, struct setup *s, struct error *err) {
-    union {
-        char bytes[CMSG_SPACE(sizeof(int) * FENCE_HANDLES)];
-        struct cmsghdr align;
-    } space = {0};
     char message = 0;
-    struct iovec data = {.iov_base = &message, .iov_len = 1};
-    struct msghdr header = {.msg_iov = &data,
-                            .msg_iovlen = 1,
-                            .msg_control = space.bytes,
-                            .msg_controllen = sizeof space.bytes};
-    ssize_t n = recvmsg(r->fence->control[0], &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    if (n < 0) return errno == EAGAIN || errno == EINTR ? 0 : error_sys(err, errno, "control");
+    int fds[FENCE_HANDLES];
+    size_t count = FENCE_HANDLES;
+    ssize_t n = pass_receive(r->fence->control[0], &message, 1, fds, &count, MSG_DONTWAIT);
+    if (n < 0) return errno == EAGAIN ? 0 : error_sys(err, errno, "control");
     if (n == 0 || message == CONTROL_FAILED || message == CONTROL_ENDED)
         return fence_failure(r->fence, err);
     if (message == CONTROL_READY) {
@@ -54,7 +42,7 @@ static int read_control(struct run *r, struct setup *s, struct error *err) {
         step_mark(&r->fence->page->steps, STEP_LAUNCHER, STEP_INIT_READY);
     }
     if (message != CONTROL_MOUNTS) return 0;
-    take_handles(r, &header);
+    if (count == FENCE_HANDLES) take_handles(r, fds);
     if (r->handles[HANDLE_WORKSPACE] < 0)
         return error_set(err, ERROR_INTERNAL, "the workspace's descriptor did not arrive");
     if (r->workspace < 0) return 0;
@@ -65,7 +53,7 @@ static int read_control(struct run *r, struct setup *s, struct error *err) {
 static int read_release(struct run *r, struct setup *s, struct error *err) {
     struct release_answer answer = {0};
     ssize_t n = listener_receive(r, &answer);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
+    if (n < 0 && errno == EAGAIN) return 0;
     if (n == sizeof answer && answer.message == RELEASE_READY) {
         s->payload_ready = true;
         step_mark(&r->fence->page->steps, STEP_LAUNCHER, STEP_PAYLOAD_READY);

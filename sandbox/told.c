@@ -7,14 +7,15 @@
  * with the message, each with a word on what it is, and there may be more of them
  * than one message carries.
  */
+#include "common/cleanup.h"
+#include "common/pass.h"
 #include "sandbox/fence.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TOLD_FDS = 200 }; /* SCM_MAX_FD is 253 */
+enum { TOLD_FDS = PASS_MOST };
 
 enum told_kind { TOLD_GROUP, TOLD_DOOR, TOLD_BASE, TOLD_SOURCE, TOLD_STDIO };
 
@@ -31,11 +32,6 @@ struct told {
     struct told_fd fds[TOLD_FDS];
 };
 
-union told_space {
-    char bytes[CMSG_SPACE(sizeof(int) * TOLD_FDS)];
-    struct cmsghdr align;
-};
-
 /* ---- the launcher's side ---- */
 
 struct parcel {
@@ -45,21 +41,8 @@ struct parcel {
 };
 
 static int post(struct parcel *p, bool more, struct error *err) {
-    union told_space space = {0};
-    struct iovec data = {.iov_base = &p->told, .iov_len = sizeof p->told};
-    struct msghdr header = {.msg_iov = &data, .msg_iovlen = 1};
-    size_t size = p->told.count * sizeof *p->fds;
     p->told.more = more;
-    if (size) {
-        header.msg_control = space.bytes;
-        header.msg_controllen = CMSG_SPACE(size);
-        struct cmsghdr *c = CMSG_FIRSTHDR(&header);
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(size);
-        memcpy(CMSG_DATA(c), p->fds, size);
-    }
-    if (sendmsg(p->f->control[0], &header, MSG_NOSIGNAL) != sizeof p->told)
+    if (pass_send(p->f->control[0], &p->told, sizeof p->told, p->fds, p->told.count) < 0)
         return fence_failure(p->f, err);
     p->told.count = 0;
     return 0;
@@ -93,22 +76,9 @@ int told_send_host(struct fence *f, struct error *err) {
 }
 
 static int send_stdio(struct fence *f, struct error *err) {
-    union {
-        char bytes[CMSG_SPACE(sizeof f->stdio)];
-        struct cmsghdr align;
-    } space = {0};
     char message = RELEASE_ORDER;
-    struct iovec data = {.iov_base = &message, .iov_len = 1};
-    struct msghdr header = {.msg_iov = &data,
-                            .msg_iovlen = 1,
-                            .msg_control = space.bytes,
-                            .msg_controllen = sizeof space.bytes};
-    struct cmsghdr *c = CMSG_FIRSTHDR(&header);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof f->stdio);
-    memcpy(CMSG_DATA(c), f->stdio, sizeof f->stdio);
-    return sendmsg(f->release[0], &header, MSG_NOSIGNAL) == 1 ? 0 : fence_failure(f, err);
+    if (pass_send(f->release[0], &message, 1, f->stdio, ARRAY_SIZE(f->stdio)) == 0) return 0;
+    return fence_failure(f, err);
 }
 
 int told_send(struct fence *f, struct error *err) {
@@ -147,29 +117,18 @@ static int unpack(struct fence *f, const struct told_fd *t, int fd) {
 }
 
 static int receive(struct fence *f, char message, struct told *told, struct error *err) {
-    union told_space space = {0};
-    struct iovec data = {.iov_base = told, .iov_len = sizeof *told};
-    struct msghdr header = {.msg_iov = &data,
-                            .msg_iovlen = 1,
-                            .msg_control = space.bytes,
-                            .msg_controllen = sizeof space.bytes};
-    ssize_t n;
-    do n = recvmsg(f->control[1], &header, MSG_CMSG_CLOEXEC);
-    while (n < 0 && errno == EINTR);
+    int fds[TOLD_FDS];
+    size_t count = TOLD_FDS;
+    ssize_t n = pass_receive(f->control[1], told, sizeof *told, fds, &count, 0);
     if (n == 0) _exit(1); /* the launcher is gone */
     if (n < 0) return error_sys(err, errno, "control socket");
     if (n != sizeof *told || told->message != message)
         return error_set(err, ERROR_INTERNAL, "unexpected message %d", told->message);
-    const struct cmsghdr *c = CMSG_FIRSTHDR(&header);
-    size_t count = c ? (c->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
-    if (header.msg_flags & MSG_CTRUNC || count != told->count)
+    if (count != told->count)
         return error_set(err, ERROR_LIMIT, "the descriptors did not all arrive");
-    for (size_t i = 0; i < count; i++) {
-        int fd;
-        memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
-        if (unpack(f, &told->fds[i], fd) < 0)
+    for (size_t i = 0; i < count; i++)
+        if (unpack(f, &told->fds[i], fds[i]) < 0)
             return error_set(err, ERROR_INTERNAL, "descriptor of kind %d", told->fds[i].kind);
-    }
     return 0;
 }
 
@@ -206,25 +165,13 @@ int told_receive(struct fence *f, struct error *err) {
 /* ---- the payload's side ---- */
 
 int told_receive_stdio(struct fence *f, struct error *err) {
-    union {
-        char bytes[CMSG_SPACE(sizeof f->stdio)];
-        struct cmsghdr align;
-    } space = {0};
     char message = 0;
-    struct iovec data = {.iov_base = &message, .iov_len = 1};
-    struct msghdr header = {.msg_iov = &data,
-                            .msg_iovlen = 1,
-                            .msg_control = space.bytes,
-                            .msg_controllen = sizeof space.bytes};
-    ssize_t n;
-    do n = recvmsg(f->release[1], &header, MSG_CMSG_CLOEXEC);
-    while (n < 0 && errno == EINTR);
+    size_t count = ARRAY_SIZE(f->stdio);
+    ssize_t n = pass_receive(f->release[1], &message, 1, f->stdio, &count, 0);
     if (n == 0) _exit(1); /* the launcher is gone */
-    const struct cmsghdr *c = n == 1 ? CMSG_FIRSTHDR(&header) : NULL;
     if (n < 0) return error_sys(err, errno, "release socket");
-    if (!c || message != RELEASE_ORDER || c->cmsg_len != CMSG_LEN(sizeof f->stdio))
+    if (message != RELEASE_ORDER || count != ARRAY_SIZE(f->stdio))
         return error_set(err, ERROR_INTERNAL, "unexpected message %d", message);
-    memcpy(f->stdio, CMSG_DATA(c), sizeof f->stdio);
     order_take(f);
     return 0;
 }
