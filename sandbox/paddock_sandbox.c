@@ -254,12 +254,7 @@ static int main_serve(int argc, char **argv) {
 static int ask(const char *socket, const char *spec, const char *dir, struct error *err) {
     _cleanup_close_ int connection = request_connect(socket, err);
     if (connection < 0) return -1;
-    _cleanup_close_ int spec_fd = openat(AT_FDCWD, spec, O_RDONLY | O_CLOEXEC);
-    if (spec_fd < 0) return error_sys(err, errno, "%s", spec);
-    _cleanup_close_ int dir_fd = dir_open(dir, err);
-    if (dir_fd < 0) return -1;
-    const int fds[REQUEST_FDS] = {spec_fd, dir_fd, 0, 1, 2};
-    return request_send(connection, fds, err) < 0 ? -1 : request_await(connection, err);
+    return request_run(connection, spec, dir, err);
 }
 
 static int main_ask(int argc, char **argv) {

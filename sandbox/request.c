@@ -1,13 +1,16 @@
 #include "sandbox/request.h"
 
 #include "common/cleanup.h"
+#include "common/file.h"
 #include "common/pass.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 enum { PATIENCE_S = 5 };
 
@@ -33,13 +36,13 @@ int request_connect(const char *socket_path, struct error *err) {
     return steal_fd(&fd);
 }
 
-int request_send(int connection, const int fds[REQUEST_FDS], struct error *err) {
+static int request_send(int connection, const int fds[REQUEST_FDS], struct error *err) {
     char message = 'r';
     if (pass_send(connection, &message, 1, fds, REQUEST_FDS) == 0) return 0;
     return error_sys(err, errno, "request");
 }
 
-int request_await(int connection, struct error *err) {
+static int request_await(int connection, struct error *err) {
     unsigned char status;
     ssize_t n;
     do n = recv(connection, &status, 1, 0);
@@ -47,6 +50,15 @@ int request_await(int connection, struct error *err) {
     if (n == 1) return status;
     return n < 0 ? error_sys(err, errno, "resident launcher")
                  : error_set(err, ERROR_SYSTEM, "the resident launcher was killed");
+}
+
+int request_run(int connection, const char *spec_path, const char *dir, struct error *err) {
+    _cleanup_close_ int spec = openat(AT_FDCWD, spec_path, O_RDONLY | O_CLOEXEC);
+    if (spec < 0) return error_sys(err, errno, "%s", spec_path);
+    _cleanup_close_ int folder = dir_open(dir, err);
+    if (folder < 0) return -1;
+    const int fds[REQUEST_FDS] = {spec, folder, STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
+    return request_send(connection, fds, err) < 0 ? -1 : request_await(connection, err);
 }
 
 int request_receive(int connection, int fds[REQUEST_FDS], struct error *err) {

@@ -12,10 +12,9 @@ enum request_fd { REQUEST_SPEC, REQUEST_DIR, REQUEST_IN, REQUEST_OUT, REQUEST_ER
 
 /* A connection, or -1: nobody listens there, or somebody else's. */
 int request_connect(const char *socket, struct error *err);
-/* Sends; the caller's descriptors stay its own. */
-int request_send(int connection, const int fds[REQUEST_FDS], struct error *err);
-/* The status, or -1 when the launcher went without one. */
-int request_await(int connection, struct error *err);
+/* Hands over the spec, the run folder and our 0, 1 and 2, and waits. The launcher's
+ * status, or -1 when something cannot be opened or it went without one. */
+int request_run(int connection, const char *spec_path, const char *dir, struct error *err);
 
 /* The launcher's side. `fds` get fresh descriptors. ERROR_DENIED for a caller who
  * is neither this user nor root. */

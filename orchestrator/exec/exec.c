@@ -100,17 +100,13 @@ static int ask_resident(const char *spec_path, const char *dir, struct error *er
     _cleanup_close_ int connection = request_connect(path, err);
     if (connection < 0)
         return error_wrap(err, "no resident launcher (does a daemon of this user run?)");
-    _cleanup_close_ int spec = open(spec_path, O_RDONLY | O_CLOEXEC);
-    _cleanup_close_ int folder = dir_open(dir, err);
-    if (spec < 0 || folder < 0) return error_sys(err, errno, "%s", spec_path);
-    const int fds[REQUEST_FDS] = {spec, folder, STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
     struct sigaction action = {.sa_handler = hang_up, .sa_flags = SA_RESTART};
     resident_caller = connection;
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
     sigaction(SIGQUIT, &action, NULL);
-    int status = request_send(connection, fds, err) < 0 ? -1 : request_await(connection, err);
+    int status = request_run(connection, spec_path, dir, err);
     if (status <= 0) return status;
     return error_set(err, ERROR_INTERNAL, "the launcher failed"); /* it said why itself */
 }

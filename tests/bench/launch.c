@@ -19,7 +19,6 @@
 #include "tests/bench/bench.h"
 #include "tests/bench/launch_steps.h"
 
-#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <spawn.h>
@@ -110,12 +109,7 @@ static void stop_resident(const struct resident *r) {
 static double ask(const struct resident *r, const struct bench *b) {
     int64_t begin = clock_mono_ns();
     _cleanup_close_ int connection = request_connect(r->socket, NULL);
-    _cleanup_close_ int spec = open(r->spec, O_RDONLY | O_CLOEXEC);
-    _cleanup_close_ int dir = open(b->run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const int fds[REQUEST_FDS] = {spec, dir, 0, 1, 2};
-    if (connection < 0 || request_send(connection, fds, NULL) < 0 ||
-        request_await(connection, NULL) != 0)
-        return NAN;
+    if (connection < 0 || request_run(connection, r->spec, b->run_dir, NULL) != 0) return NAN;
     return (double)(clock_mono_ns() - begin) / 1e6;
 }
 
