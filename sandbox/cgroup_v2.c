@@ -8,9 +8,12 @@
  * in it, unless it was enabled before by who delegated it (PADDOCK_CGROUP). If
  * we and our children are alone we move to a leaf beside; we never move anybody else.
  */
+#include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/file.h"
 #include "sandbox/cgroup_internal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,36 +31,33 @@ static unsigned controllers_in(int fd, const char *file) {
 /* A child of ours: init, which is there before the groups are. */
 static bool is_child(int pid) {
     char path[32];
-    char stat[512];
     int parent = 0;
-    snprintf(path, sizeof path, "/proc/%d", pid);
-    _cleanup_close_ int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0 || cgroup_read(dir, "stat", stat, sizeof stat) <= 0) return false;
-    const char *after = strrchr(stat, ')'); /* the name may hold anything */
+    _cleanup_buf_ struct buf stat = {0};
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    if (file_read(path, 1024, &stat, NULL) < 0) return false;
+    const char *after = strrchr(buf_text(&stat), ')'); /* the name may hold anything */
     return after && sscanf(after, ") %*c %d", &parent) == 1 && parent == getpid();
 }
 
-/* Whether the processes of a group are ours alone: we, and children. */
-static bool alone_in(int fd) {
+/* Moves us and our children to a leaf beside, if nobody else is in the group. */
+static int move_to_leaf(int fd) {
+    int pids[32];
+    size_t count = 0;
     char text[256];
-    ssize_t n = cgroup_read(fd, "cgroup.procs", text, sizeof text);
-    if (n <= 0 || n >= (ssize_t)sizeof text - 1) return false;
     char *end;
+    ssize_t n = cgroup_read(fd, "cgroup.procs", text, sizeof text);
+    if (n <= 0 || n >= (ssize_t)sizeof text - 1) return errno = EBUSY, -1;
     for (const char *at = text; *at; at = *end == '\n' ? end + 1 : end) {
         int pid = (int)strtol(at, &end, 10);
-        if (end == at || (pid != getpid() && !is_child(pid))) return false;
+        if (end == at || count == ARRAY_SIZE(pids) || (pid != getpid() && !is_child(pid)))
+            return errno = EBUSY, -1;
+        pids[count++] = pid;
     }
-    return true;
-}
-
-/* Children first: what stays behind when we fail is a group with processes still. */
-static int move_to_leaf(int fd) {
-    char text[256];
     if (mkdirat(fd, "paddock.launcher", 0755) < 0 && errno != EEXIST) return -1;
-    if (cgroup_read(fd, "cgroup.procs", text, sizeof text) <= 0) return -1;
-    char *rest;
-    for (char *pid = strtok_r(text, "\n", &rest); pid; pid = strtok_r(NULL, "\n", &rest))
-        if (cgroup_write(fd, "paddock.launcher/cgroup.procs", pid) < 0) return -1;
+    for (size_t i = 0; i < count; i++) {
+        snprintf(text, sizeof text, "%d", pids[i]);
+        if (cgroup_write(fd, "paddock.launcher/cgroup.procs", text) < 0) return -1;
+    }
     return 0;
 }
 
@@ -87,7 +87,7 @@ static int enable(int fd, unsigned wanted) {
     unsigned missing = wanted & controllers_in(fd, "cgroup.controllers") &
                        ~controllers_in(fd, "cgroup.subtree_control");
     if (!missing || enable_all(fd, missing) == 0) return 0;
-    if (errno != EBUSY || !alone_in(fd) || move_to_leaf(fd) < 0) return -1;
+    if (errno != EBUSY || move_to_leaf(fd) < 0) return -1;
     return enable_all(fd, missing);
 }
 
