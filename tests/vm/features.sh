@@ -67,14 +67,14 @@ v2)
     is "memory.high" 134217728 "$(in_group memory.high)"
     is "memory.swap.max" 0 "$(in_group memory.swap.max)"
     is "memory.oom.group" 1 "$(in_group memory.oom.group)"
-    is "pids.max, with the launcher's own process" 65 "$(in_group pids.max)"
+    is "pids.max, the program's processes alone" 64 "$(in_group pids.max)"
     is "cpu.max" "50000 100000" "$(in_group cpu.max)"
     is "io.max" "$(stat -c %Hr:%Lr /dev/vdc) rbps=1048576 wbps=1048576 riops=500 wiops=500" "$(in_group io.max)"
     is "one group" 1 "$(group_of "$id" | wc -l)"
     ;;
 v1)
     is "memory.limit_in_bytes" 268435456 "$(in_group memory.limit_in_bytes)"
-    is "pids.max, with the launcher's own process" 65 "$(in_group pids.max)"
+    is "pids.max, the program's processes alone" 64 "$(in_group pids.max)"
     is "cpu.cfs_quota_us" 50000 "$(in_group cpu.cfs_quota_us)"
     is "blkio.throttle.write_bps_device" "$(stat -c %Hr:%Lr /dev/vdc) 1048576" \
         "$(in_group blkio.throttle.write_bps_device)"

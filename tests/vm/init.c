@@ -105,6 +105,9 @@ static void build_root(const char *tree) {
         snprintf(path, sizeof path, NEW "/%s", links[i]);
         if (symlink(target, path) < 0) give_up(path);
     }
+    mount_at("run", NEW "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755");
+    mount_at("tmp", NEW "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777");
+    /* After these two: it may lie below one of them. */
     char at[4096];
     snprintf(at, sizeof at, NEW "%s", tree);
     make_folders(at);
@@ -112,8 +115,6 @@ static void build_root(const char *tree) {
     mount_at("proc", NEW "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
     mount_at("sysfs", NEW "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
     mount_at("dev", NEW "/dev", "devtmpfs", MS_NOSUID, NULL);
-    mount_at("run", NEW "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755");
-    mount_at("tmp", NEW "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777");
 }
 
 static void enter_root(void) {
