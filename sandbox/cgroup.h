@@ -48,8 +48,7 @@ struct cgroup_usage { /* −1: not known */
     int64_t pressure_cpu_ns, pressure_memory_ns, pressure_io_ns; /* "some" totals */
 };
 
-/* `id` names the group. `limits` and what it points to is borrowed, by
- * cgroup_begin() until cgroup_complete(). Fails only on real trouble (out of memory, a half-made
+/* `id` names the group. Fails only on real trouble (out of memory, a half-made
  * group that could not be undone), not for lack of privilege. */
 int cgroup_create(const char *id, const struct spec_limits *limits, const char *cpus,
                   struct cgroup **out, struct error *err);

@@ -92,8 +92,8 @@ static int await_root(struct error *err) {
 }
 
 static int drop_privilege(struct fence *f, struct error *err) {
-    /* The bounding set is empty and the secure bits are locked: by init. */
-    if (identity_become_payload(&f->identity, err) < 0 ||
+    if (capabilities_drop_bounding(err) < 0 || capabilities_lock(err) < 0 ||
+        identity_become_payload(&f->identity, err) < 0 ||
         capabilities_keep(weaken("no-new-privs") ? UINT64_C(1) << CAP_SYS_ADMIN : 0, err) < 0)
         return -1;
     enter_keyring(f);
@@ -126,22 +126,22 @@ static void mark(struct fence *f, enum step step) {
     step_mark(&f->page->steps, STEP_PAYLOAD, step);
 }
 
-/* What every run's payload puts on. */
+/* What needs neither ids nor the order. */
 static int dress_early(struct fence *f, struct error *err) {
     mark(f, STEP_BEGIN);
     umask(022);
     if (enter_groups(f, err) < 0 || reset_signals(err) < 0) return -1;
     if (setsid() < 0) return error_sys(err, errno, "setsid");
-    if (drop_privilege(f, err) < 0) return -1;
-    mark(f, STEP_DRESSED);
+    mark(f, STEP_ENTERED);
     return 0;
 }
 
 static int dress(struct fence *f, int *listener, struct error *err) {
-    if (told_receive_stdio(f, err) < 0 || arrange_descriptors(f, err) < 0 ||
-        limits_apply(f, err) < 0)
-        return -1;
+    if (told_receive_stdio(f, err) < 0) return -1;
     mark(f, STEP_TOLD);
+    if (drop_privilege(f, err) < 0 || arrange_descriptors(f, err) < 0 || limits_apply(f, err) < 0)
+        return -1;
+    mark(f, STEP_DRESSED);
     /* Back on all cpus only after init's word: it sent us away before that, and
      * a return that came first would be undone for the whole run. */
     if (await_root(err) < 0 || elsewhere_return(&f->elsewhere, err) < 0 ||

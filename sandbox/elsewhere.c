@@ -1,18 +1,45 @@
 #include "sandbox/elsewhere.h"
 
+#include "common/cleanup.h"
+
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-void elsewhere_prepare(struct elsewhere *e) {
+/* How many threads of the machine run or could, with us: the number before the
+ * slash (proc_loadavg(5)); 1 when that cannot be told. */
+static int running_threads(void) {
+    char text[128];
+    _cleanup_close_ int fd = openat(AT_FDCWD, "/proc/loadavg", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    text[n > 0 ? n : 0] = '\0';
+    char *p = strchr(text, '/');
+    while (p && p > text && p[-1] != ' ') p--;
+    return p ? atoi(p) : 1;
+}
+
+static bool here_only(cpu_set_t *out) {
+    unsigned here = 0;
+    CPU_ZERO(out);
+    if (syscall(SYS_getcpu, &here, NULL, NULL) < 0 || here >= CPU_SETSIZE) return false;
+    CPU_SET(here, out);
+    return true;
+}
+
+void elsewhere_prepare(struct elsewhere *e, bool ahead) {
+    cpu_set_t here;
     e->useful = sched_getaffinity(0, sizeof e->cpus, &e->cpus) == 0 && CPU_COUNT(&e->cpus) > 1;
+    e->stay = e->useful && !ahead && running_threads() >= CPU_COUNT(&e->cpus) && here_only(&here) &&
+              sched_setaffinity(0, sizeof here, &here) == 0;
 }
 
 void elsewhere_send(const struct elsewhere *e, pid_t child) {
     cpu_set_t other;
     unsigned here = 0;
-    if (!e->useful || syscall(SYS_getcpu, &here, NULL, NULL) < 0) return;
+    if (!e->useful || e->stay || syscall(SYS_getcpu, &here, NULL, NULL) < 0) return;
     for (unsigned i = 1; i < CPU_SETSIZE; i++) {
         unsigned cpu = (here + i) % CPU_SETSIZE;
         if (!CPU_ISSET(cpu, &e->cpus)) continue;

@@ -1,8 +1,14 @@
 /*
- * Placing a child on another cpu than its parent's. A new process waits where its
- * parent goes on working until that blocks, also while other cpus idle: the
- * scheduler of a virtual machine takes a cpu that its host has put to sleep for a
- * busy one. So it is sent, and goes back to the whole set as soon as it runs.
+ * On which cpus a launch goes on.
+ *
+ * Where cpus are free, launcher and init each get one: a new process waits where its
+ * parent goes on working until that blocks, also while other cpus idle (the scheduler
+ * of a virtual machine takes a cpu that its host has put to sleep for a busy one). So
+ * it is sent, and goes back to the whole set as soon as it runs.
+ *
+ * Where all are busy, nothing is gained by that, and much lost: each wake-up across
+ * cpus, and each end of an address space that was in use on two, interrupts another
+ * one. Then all of the launch stays on the launcher's until the program starts.
  */
 #ifndef PADDOCK_SANDBOX_ELSEWHERE_H
 #define PADDOCK_SANDBOX_ELSEWHERE_H
@@ -16,13 +22,16 @@
 struct elsewhere { /* filled before the fork, so that the child has it */
     cpu_set_t cpus;
     bool useful; /* there is more than one cpu */
+    bool stay;   /* on this one, until elsewhere_return() */
 };
 
-void elsewhere_prepare(struct elsewhere *e);
+/* In the launcher. `ahead`: nobody waits for this launch, so that how busy the
+ * machine is now says nothing. */
+void elsewhere_prepare(struct elsewhere *e, bool ahead);
 /* In the parent. Only a wish: failure changes nothing. */
 void elsewhere_send(const struct elsewhere *e, pid_t child);
-/* In the child: back to what the parent has, as far as the control group's cpus
- * allow, else to all of those. */
+/* In each of the processes: back to what the launcher had, as far as the control
+ * group's cpus allow, else to all of those. */
 int elsewhere_return(const struct elsewhere *e, struct error *err);
 
 #endif

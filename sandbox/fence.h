@@ -64,10 +64,12 @@ struct order {
     struct mount_plan plan;
     bool stdio_ours[3];
     bool other_root; /* the image is not the host's: what was built ahead is of no use */
+    bool own_proc, limit_nproc;
     /* Known earlier; see told.c. */
+    bool cgroup_own;
+    unsigned procs;
     struct mount_plan base;
     struct identity identity;
-    bool cgroup_own, own_proc, limit_nproc;
 };
 
 enum { ORDER_BYTES = 32 << 20 }; /* a spec of 4 MiB that is all "" in an argv, and more */
@@ -85,8 +87,9 @@ struct fence_page { /* shared memory; trusted only until the program is released
 
 /* One byte each on the control socket (launcher ↔ init, SOCK_SEQPACKET)… */
 enum control_message {
-    CONTROL_HOST = 'h',      /* launcher: ids, maps and groups stand; see told.c */
-    CONTROL_TOLD = 'm',      /* launcher: id maps, groups and order stand; see told.c */
+    CONTROL_GROUPS = 'g',    /* launcher: the groups stand; see told.c */
+    CONTROL_HOST = 'h',      /* launcher: ids and maps stand */
+    CONTROL_TOLD = 'm',      /* launcher: the order stands */
     CONTROL_TERMINATE = 't', /* launcher: SIGTERM to the program */
     CONTROL_KILL = 'k',      /* launcher: SIGKILL to the program */
     CONTROL_MOUNTS = 'w',    /* init: the mounts stand; carries descriptors */
@@ -141,7 +144,8 @@ struct fence {
     int built[2];       /* a pipe init → payload: enum built_message */
     int stdio[3];       /* what becomes 0, 1 and 2 of the program */
     bool stdio_ours[3]; /* a pipe of ours, to be owned by the payload */
-    bool own_proc;      /* hand out an unhidden procfs for the watchers */
+    unsigned procs;     /* bits of what may be wanted of enum mount_proc */
+    bool own_proc;      /* hand out a procfs for the watchers */
     bool limit_nproc;   /* no pids cgroup: RLIMIT_NPROC stands in */
     bool cgroup_own;    /* the process is in a group of this run */
 };
@@ -165,6 +169,8 @@ int order_write(struct fence *f, struct error *err);
 void order_take(struct fence *f);
 /* The same with the descriptors that belong to it, and init's side of that. The
  * payload gets what is to become 0, 1 and 2 from the launcher itself. */
+int told_send_groups(struct fence *f, struct error *err);
+int told_receive_groups(struct fence *f, struct error *err);
 int told_send_host(struct fence *f, struct error *err);
 int told_receive_host(struct fence *f, struct error *err);
 int told_send(struct fence *f, struct error *err);

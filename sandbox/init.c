@@ -1,9 +1,10 @@
 /*
  * Pid 1 of the sandbox. It is cloned before anything is known of the run and
- * begins with what every run needs. Told the rest, it forks the payload and builds
- * the mounts, so that both get ready at the same time, then gives up all but the
- * right to signal it, and reaps until the program ends, which ends everything:
- * when pid 1 of a pid namespace exits, the kernel kills the rest.
+ * begins with what every run needs. As soon as there are control groups it forks
+ * the payload into them, then it builds the mounts, so that both get ready at the
+ * same time. Then it gives up all but the right to signal it, and reaps until the
+ * program ends, which ends everything: when pid 1 of a pid namespace exits, the
+ * kernel kills the rest.
  *
  * It lives no longer than the launcher: PR_SET_PDEATHSIG, and the end of the
  * control socket.
@@ -129,8 +130,6 @@ static int prepare(struct fence *f, struct error *err) {
         return error_sys(err, errno, "new network namespace");
     mark(f, STEP_NETWORK);
     enter_time(f);
-    /* The payload will have these from us. */
-    if (capabilities_drop_bounding(err) < 0 || capabilities_lock(err) < 0) return -1;
     /* In "/", so that pivot_root(2) takes the payload along into the new root. */
     if (chdir("/") < 0 || pipe2(f->built, O_CLOEXEC) < 0)
         return error_sys(err, errno, "pipe to the payload");
@@ -174,7 +173,7 @@ struct ground { /* what is built on */
 static int begin_root(struct fence *f, struct ground *g, struct error *err) {
     if (f->identity.privilege != PRIVILEGE_ROOT) return 0;
     if (become(f, err) < 0) return -1;
-    return mounts_begin(&f->base, f->own_proc, g->procs, &g->root, err);
+    return mounts_begin(&f->base, f->procs, g->procs, &g->root, err);
 }
 
 static int user_begins_root(struct fence *f, struct ground *g, struct error *err) {
@@ -183,7 +182,8 @@ static int user_begins_root(struct fence *f, struct ground *g, struct error *err
     if (mounts_open_sources(base, err) < 0 || mounts_open_sources(&f->plan, err) < 0 ||
         become(f, err) < 0 || own_stdio(f, err) < 0)
         return -1;
-    return mounts_begin(base, f->own_proc, g->procs, &g->root, err);
+    unsigned procs = f->procs | (f->own_proc ? PROC_BIT(PROC_PLAIN) : 0);
+    return mounts_begin(base, procs, g->procs, &g->root, err);
 }
 
 static int obey_order(struct fence *f, struct ground *g, struct error *err) {
@@ -247,7 +247,9 @@ static int shrink(struct fence *f, struct error *err) {
     f->control[1] = 0;
     if (syscall(SYS_close_range, 1, ~0U, 0) < 0) return error_sys(err, errno, "close_range");
     uint64_t kept = f->identity.privilege == PRIVILEGE_PLAIN ? 0 : UINT64_C(1) << CAP_KILL;
-    if (capabilities_keep(kept, err) < 0) return -1;
+    if (capabilities_drop_bounding(err) < 0 || capabilities_lock(err) < 0 ||
+        capabilities_keep(kept, err) < 0)
+        return -1;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return error_sys(err, errno, "no_new_privs");
     prctl(PR_SET_NAME, "paddock-init", 0, 0, 0);
     return 0;
@@ -301,23 +303,26 @@ _Noreturn void init_main(struct fence *f) {
         error_sys(&err, errno, "PR_SET_PDEATHSIG");
         give_up(f, &err);
     }
-    /* Back on all cpus after the launcher's word, as it sent us away before it. */
-    if (take_signals(&err) < 0 || prepare(f, &err) < 0 || told_receive_host(f, &err) < 0 ||
-        elsewhere_return(&f->elsewhere, &err) < 0)
+    if (take_signals(&err) < 0 || prepare(f, &err) < 0 || told_receive_groups(f, &err) < 0)
         give_up(f, &err);
+    /* Back on all cpus after the launcher's word, as it sent us away before it. */
+    if (!f->elsewhere.stay && elsewhere_return(&f->elsewhere, &err) < 0) give_up(f, &err);
     mark(f, STEP_ENTERED);
     pid_t payload = fork_payload(f);
     if (payload < 0) error_sys(&err, errno, "fork the payload");
     else close(f->built[0]);
     mark(f, STEP_FORKED);
     struct ground ground = {.root = -1};
-    if (payload < 0 || begin_root(f, &ground, &err) < 0) give_up(f, &err);
+    if (payload < 0 || told_receive_host(f, &err) < 0) give_up(f, &err);
+    mark(f, STEP_MAPPED);
+    if (begin_root(f, &ground, &err) < 0) give_up(f, &err);
     mark(f, STEP_BUILT);
     if (told_receive(f, &err) < 0) give_up(f, &err);
     mark(f, STEP_TOLD);
     if (obey_order(f, &ground, &err) < 0 || build_root(f, &ground, &err) < 0 || shrink(f, &err) < 0)
         give_up(f, &err);
     mark(f, STEP_SHRUNK);
+    if (f->elsewhere.stay && elsewhere_return(&f->elsewhere, &err) < 0) give_up(f, &err);
     say(f, CONTROL_READY);
     supervise(f, payload);
 }

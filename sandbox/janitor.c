@@ -69,6 +69,22 @@ static int janitor_main(void *arg) {
     return 0;
 }
 
+/* Born on the launcher's own cpu, and kept there: the two share their memory, and to
+ * give up what was in use on two cpus makes each interrupt the other. */
+static int clone_here(void *stack, struct janitor *j) {
+    cpu_set_t all, here;
+    int cpu = sched_getcpu();
+    bool held = cpu >= 0 && cpu < CPU_SETSIZE && sched_getaffinity(0, sizeof all, &all) == 0;
+    CPU_ZERO(&here);
+    if (held) CPU_SET((unsigned)cpu, &here);
+    held = held && sched_setaffinity(0, sizeof here, &here) == 0;
+    int pid = clone(janitor_main, stack, CLONE_VM | CLONE_FILES, j);
+    int saved = errno;
+    if (held) sched_setaffinity(0, sizeof all, &all);
+    errno = saved;
+    return pid;
+}
+
 bool janitor_start(struct cgroup *cg, struct live *live) {
     static struct janitor janitor;
     static _Alignas(16) char stack[STACK_BYTES];
@@ -78,7 +94,7 @@ bool janitor_start(struct cgroup *cg, struct live *live) {
     if (janitor.launcher < 0) return false;
     /* It is born with our mask. */
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &every, &before, 8);
-    int pid = clone(janitor_main, stack + sizeof stack, CLONE_VM | CLONE_FILES, &janitor);
+    int pid = clone_here(stack + sizeof stack, &janitor);
     int saved = errno;
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, 8);
     if (pid > 0) return true;

@@ -119,7 +119,7 @@ static int take_groups(struct launch *l, const char *name, const struct spec_lim
     note_groups(l);
     if (f->cgroup_own && cgroup_enter_open(r->cg, f->group >= 0, &f->door, err) < 0) return -1;
     mark(l, STEP_GROUPS);
-    return live_record_cgroups(l->live, paths, err);
+    return told_send_groups(f, err) < 0 ? -1 : live_record_cgroups(l->live, paths, err);
 }
 
 static int open_userns(struct run *r, struct error *err) {
@@ -136,9 +136,20 @@ static int take_userns(struct launch *l, struct error *err) {
     return 0;
 }
 
-/* What init is told first. `host`: with what every root of the host image has. */
+/* Which procfs the program gets is the policy's word, and open until that is known.
+ * Root, who may trace all, can watch in the same. */
+static unsigned procs_wanted(const struct launch *l) {
+    const struct policy *p = &l->policy;
+    bool blind = l->fence.identity.privilege == PRIVILEGE_ROOT && !l->fence.identity.may_trace;
+    unsigned plain = blind ? PROC_BIT(PROC_PLAIN) : 0;
+    if (!p->name) return PROC_BIT(PROC_MACHINE) | PROC_BIT(PROC_PROCESSES) | plain;
+    return PROC_BIT(p->proc_machine ? PROC_MACHINE : PROC_PROCESSES) | plain;
+}
+
+/* What init is told next. `host`: with what every root of the host image has. */
 static int tell_of_host(struct launch *l, bool host, struct error *err) {
     struct fence *f = &l->fence;
+    f->procs = procs_wanted(l);
     if (host && plan_base(&f->base, err) < 0) return -1;
     if (f->identity.privilege == PRIVILEGE_ROOT && mounts_open_sources(&f->base, err) < 0)
         return -1;
@@ -180,14 +191,13 @@ static int prepare_host(struct launch *l, struct error *err) {
     const struct spec *spec = l->run.spec;
     struct result *r = l->run.result;
     if (l->live) {
-        if (live_rename(l->live, spec->id, err) < 0) return -1;
+        if (load_policy(l, err) < 0 || live_rename(l->live, spec->id, err) < 0) return -1;
         if (cgroup_limit(l->run.cg, &spec->limits, spec->cpus) < 0)
             return error_set(err, ERROR_INTERNAL, "these limits need other groups");
         note_groups(l);
-        if (l->fence.own_proc && !l->fence.page->order.own_proc)
-            return error_set(err, ERROR_INTERNAL, "these limits need a procfs not made ahead");
     } else if (take_host(l, spec->id, err) < 0 ||
                take_groups(l, spec->id, &spec->limits, spec->cpus, err) < 0 ||
+               load_policy(l, err) < 0 ||
                tell_of_host(l, strcmp(spec->image, "host") == 0, err) < 0) {
         return -1;
     }
@@ -235,7 +245,7 @@ static int explain_clone(int errnum, struct error *err) {
     return -1;
 }
 
-static int clone_init(struct launch *l, struct error *err) {
+static int clone_init(struct launch *l, bool ahead, struct error *err) {
     struct run *r = &l->run;
     struct fence *f = &l->fence;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, f->control) < 0 ||
@@ -246,7 +256,7 @@ static int clone_init(struct launch *l, struct error *err) {
         .pidfd = (uint64_t)(uintptr_t)&r->pidfd,
         .exit_signal = SIGCHLD,
     };
-    elsewhere_prepare(&f->elsewhere);
+    elsewhere_prepare(&f->elsewhere, ahead);
     long pid = syscall(SYS_clone3, &args, sizeof args);
     if (pid == 0) init_main(f);
     if (pid < 0) {
@@ -279,33 +289,36 @@ static int prepare_watch(struct launch *l, struct error *err) {
         r->workspace = dir_open(r->spec->workspace_source, err);
         if (r->workspace < 0) return error_wrap(err, "workspace");
     }
-    if (output_create_files(&r->output, l->dir_fd, err) < 0 || supervise_prepare(r, err) < 0 ||
-        report_limits(&l->fence, r->cg, r->result, err) < 0)
+    if (output_create_files(&r->output, l->dir_fd, err) < 0 || supervise_prepare(r, err) < 0)
         return -1;
-    l->janitor = !weaken("janitor") && janitor_start(r->cg, l->live);
     mark(l, STEP_FILES);
     return 0;
 }
 
 /* ---- the run ---- */
 
+static int report(struct launch *l, struct error *err) {
+    struct run *r = &l->run;
+    return report_limits(&l->fence, r->cg, r->result, err) < 0
+               ? -1
+               : report_layers(&l->fence, r->cg, r->result, err);
+}
+
 static int start(struct launch *l, struct error *err) {
     struct run *r = &l->run;
-    if (load_policy(l, err) < 0 || tell_init(l, err) < 0 || prepare_watch(l, err) < 0 ||
-        setup_await(r, err) < 0)
-        return -1;
+    if (tell_init(l, err) < 0 || prepare_watch(l, err) < 0 || setup_await(r, err) < 0) return -1;
     /* What init and payload noted is believed until the release. */
     memcpy(l->fence.notes, l->fence.page->notes, sizeof l->fence.notes);
     l->fence.noting = l->fence.notes;
     bool picky = r->spec->require && r->spec->require[0];
-    if (picky && (report_layers(&l->fence, r->cg, r->result, err) < 0 ||
-                  report_check(r->spec, r->result, err) < 0))
-        return -1;
+    if (picky && (report(l, err) < 0 || report_check(r->spec, r->result, err) < 0)) return -1;
     r->result->t_ready = clock_mono_ns();
     mark(l, STEP_REPORTED);
     if (supervise_release(r, err) < 0) return -1;
-    /* Else it is written up while the program starts. */
-    return picky ? 0 : report_layers(&l->fence, r->cg, r->result, err);
+    if (l->fence.elsewhere.stay && elsewhere_return(&l->fence.elsewhere, err) < 0) return -1;
+    /* All else while the program starts. */
+    l->janitor = !weaken("janitor") && janitor_start(r->cg, l->live);
+    return picky ? 0 : report(l, err);
 }
 
 static int collect(struct launch *l, struct error *err) {
@@ -371,7 +384,7 @@ static void fail(struct result *r, struct error *err) {
     error_clear(err);
 }
 
-struct launch *launch_open(struct fence_page *page, struct error *err) {
+struct launch *launch_open(struct fence_page *page, bool ahead, struct error *err) {
     struct launch *l = calloc(1, sizeof *l);
     if (!l) {
         error_sys(err, ENOMEM, "launch");
@@ -379,7 +392,7 @@ struct launch *launch_open(struct fence_page *page, struct error *err) {
     }
     launch_init(l, page);
     /* Signals first: told to stop from now on, we still give everything back. */
-    if (take_signals(&l->run, err) == 0 && clone_init(l, err) == 0) return l;
+    if (take_signals(&l->run, err) == 0 && clone_init(l, ahead, err) == 0) return l;
     give_back(l);
     free(l);
     return NULL;
@@ -426,6 +439,8 @@ int launch_run(struct launch *l, const struct spec *spec, int dir_fd, bool print
                                       : error_sys(err, ENOMEM, "result");
     mark(l, STEP_DELIVERED);
     if (caller >= 0 && delivered == 0 && request_answer(caller, 0, &why) < 0) error_clear(&why);
+    /* Init dies with us, and all that is open goes with the janitor. */
+    if (l->janitor && l->run.empty && delivered == 0) return LAUNCH_LEAVE;
     give_back(l);
     free(l);
     return delivered;

@@ -12,8 +12,9 @@
 struct launch;
 
 /* Clones an init that begins with what every run needs; `page` is fresh from
- * fence_page_new(). From here on SIGTERM, SIGINT and SIGHUP cancel. */
-struct launch *launch_open(struct fence_page *page, struct error *err);
+ * fence_page_new(); `ahead`: launch_ahead() comes next. From here on SIGTERM, SIGINT
+ * and SIGHUP cancel. */
+struct launch *launch_open(struct fence_page *page, bool ahead, struct error *err);
 /* Takes from the host what no spec changes: a registry entry, for now of this
  * name, ids and their map. For a launcher that waits for its spec (serve.h). */
 int launch_ahead(struct launch *l, const char *name, struct error *err);
@@ -31,9 +32,11 @@ static inline void launch_dropp(struct launch **l) {
 
 /* Runs `spec`, and is done with `l`. `dir_fd` is the run folder or -1. Whatever
  * goes wrong with the run itself is in the result (setup-error). Delivers the
- * result (run_folder.h), and tells a waiting `caller` (request.h; -1: none), as soon as nothing of
- * the program is left, then gives back what the run took; -1 when there could be no result, or it
- * could not be written. */
+ * result (run_folder.h), and tells a waiting `caller` (request.h; -1: none), as
+ * soon as nothing of the program is left. 0 when what the run took was given back;
+ * LAUNCH_LEAVE when the janitor does that as soon as this process ends; -1 when
+ * there could be no result, or it could not be written. */
+enum { LAUNCH_LEAVE = 1 };
 int launch_run(struct launch *l, const struct spec *spec, int dir_fd, bool print, int caller,
                struct result *result, struct error *err);
 

@@ -263,11 +263,12 @@ static int make_proc(bool hidden, bool processes_only, uint64_t attributes, stru
 }
 
 static int step_proc(struct site *site, const struct mount_step *s, int *own, struct error *err) {
+    int mount = site->procs[s->processes_only ? PROC_PROCESSES : PROC_MACHINE];
+    int seen = site->procs[PROC_PLAIN] >= 0 ? site->procs[PROC_PLAIN] : mount;
     if (own) {
-        *own = openat(site->procs[PROC_PLAIN], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        *own = openat(seen, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (*own < 0) return error_sys(err, errno, "open procfs");
     }
-    int mount = site->procs[s->processes_only ? PROC_PROCESSES : PROC_MACHINE];
     return attach_at(site, s->target, mount, true, err);
 }
 
@@ -360,14 +361,15 @@ static int make_root(struct error *err) {
 /* All kinds that may be asked for: once the old root is gone, the kernel makes no
  * procfs any more, since there is none to be seen that is whole
  * (mount_too_revealing() in fs/namespace.c). */
-static int make_procs(bool plain, int procs[MOUNT_PROCS], struct error *err) {
+static int make_procs(unsigned wanted, int procs[MOUNT_PROCS], struct error *err) {
     const uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-    procs[PROC_MACHINE] = make_proc(true, false, attributes, err);
-    if (procs[PROC_MACHINE] < 0) return -1;
-    procs[PROC_PROCESSES] = make_proc(true, true, attributes, err);
-    if (procs[PROC_PROCESSES] < 0) return -1;
-    procs[PROC_PLAIN] = plain ? make_proc(false, false, attributes, err) : -1;
-    return plain && procs[PROC_PLAIN] < 0 ? -1 : 0;
+    for (int p = 0; p < MOUNT_PROCS; p++) {
+        procs[p] = -1;
+        if (!(wanted & PROC_BIT(p))) continue;
+        procs[p] = make_proc(p != PROC_PLAIN, p == PROC_PROCESSES, attributes, err);
+        if (procs[p] < 0) return -1;
+    }
+    return 0;
 }
 
 /* pivot_root(".", "."): the old root ends up on top of the new one and is
@@ -391,9 +393,9 @@ static int begin(struct mount_plan *base, int *procs, int *root, struct error *e
     return 0;
 }
 
-int mounts_begin(struct mount_plan *base, bool plain_proc, int procs[MOUNT_PROCS], int *root,
+int mounts_begin(struct mount_plan *base, unsigned wanted, int procs[MOUNT_PROCS], int *root,
                  struct error *err) {
-    return make_procs(plain_proc, procs, err) < 0 ? -1 : begin(base, procs, root, err);
+    return make_procs(wanted, procs, err) < 0 ? -1 : begin(base, procs, root, err);
 }
 
 int mounts_begin_anew(int procs[MOUNT_PROCS], int *root, struct error *err) {
@@ -407,8 +409,6 @@ int mounts_build(struct mount_plan *plan, int procs[MOUNT_PROCS], int *handles, 
                  int own_proc, int root, struct error *err) {
     for (size_t i = 0; i < handle_count; i++) handles[i] = -1;
     if (run_steps(root, plan, procs, handles, own_proc, err) < 0) return -1;
-    for (int i = 0; i < MOUNT_PROCS; i++)
-        if (procs[i] >= 0) close(procs[i]);
     if (set_attributes(root, MOUNT_ATTR_RDONLY, false) < 0)
         return error_sys(err, errno, "make the root read-only");
     return 0;

@@ -87,25 +87,20 @@ static int too_large(struct error *err) {
 int order_write_host(struct fence *f, struct error *err) {
     struct order *o = &f->page->order;
     o->identity = f->identity;
-    o->cgroup_own = f->cgroup_own;
-    o->own_proc = f->own_proc;
-    o->limit_nproc = f->limit_nproc;
+    o->procs = f->procs;
     return copy_plan(f->page, &f->base, &o->base) ? 0 : too_large(err);
 }
 
 void order_take_host(struct fence *f) {
     const struct order *o = &f->page->order;
     f->identity = o->identity;
-    f->cgroup_own = o->cgroup_own;
-    f->own_proc = o->own_proc;
-    f->limit_nproc = o->limit_nproc;
+    f->procs = o->procs;
     f->base = o->base;
 }
 
 int order_write(struct fence *f, struct error *err) {
     struct order *o = &f->page->order;
     memcpy(o->stdio_ours, f->stdio_ours, sizeof o->stdio_ours);
-    /* Groups that were made ahead may have been made anew. */
     o->own_proc = f->own_proc;
     o->limit_nproc = f->limit_nproc;
     o->other_root = strcmp(f->spec->image, "host") != 0;

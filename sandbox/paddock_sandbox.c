@@ -166,7 +166,7 @@ static int run(const struct options *o, int64_t begin, struct error *err) {
     struct fence_page *page = fence_page_new(err);
     if (!page) return -1;
     /* Before all else: init has work that takes as long as ours until it is told. */
-    _cleanup_launch_ struct launch *launch = launch_open(page, err);
+    _cleanup_launch_ struct launch *launch = launch_open(page, false, err);
     if (!launch) return -1;
     if (load_spec(o->spec, &spec, &result, err) < 0) return -1;
     const char *dir = o->dir ? o->dir : spec.dir;
@@ -177,8 +177,11 @@ static int run(const struct options *o, int64_t begin, struct error *err) {
     step_mark(&page->steps, STEP_LAUNCHER, STEP_SPEC);
     struct launch *running = launch;
     launch = NULL;
-    if (launch_run(running, &spec, dir_fd, o->print, -1, &result, err) < 0) return -1;
-    return o->steps ? leave_steps(&page->steps, o->steps, err) : 0;
+    int r = launch_run(running, &spec, dir_fd, o->print, -1, &result, err);
+    if (r < 0 || (o->steps && leave_steps(&page->steps, o->steps, err) < 0)) return -1;
+    /* To give memory back piece by piece would only hold up who waits for us. */
+    if (r == LAUNCH_LEAVE) _exit(0);
+    return 0;
 }
 
 static int parse_run(int argc, char **argv, struct options *o, struct error *err) {
@@ -219,11 +222,11 @@ static int run_request(struct launch *l, struct fence_page *page, int spec_fd, i
     if (!launch_fits(&spec)) {
         launch_drop(l);
         page = fence_page_new(err);
-        l = page ? launch_open(page, err) : NULL;
+        l = page ? launch_open(page, false, err) : NULL;
         if (!l) return -1;
     }
     step_mark(&page->steps, STEP_LAUNCHER, STEP_SPEC);
-    return launch_run(l, &spec, dir_fd, false, caller, &result, err);
+    return launch_run(l, &spec, dir_fd, false, caller, &result, err) < 0 ? -1 : 0;
 }
 
 static int serve_one(struct launch *l, struct fence_page *page, int spec_fd, int dir_fd,

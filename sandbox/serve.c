@@ -101,7 +101,7 @@ static int launcher_main(struct server *s, pid_t server, struct error *err) {
     if (getppid() != server) return 0;
     snprintf(name, sizeof name, "ready-%d-%u", (int)server, s->serial);
     struct fence_page *page = fence_page_new(err);
-    struct launch *l = page ? launch_open(page, err) : NULL;
+    struct launch *l = page ? launch_open(page, true, err) : NULL;
     if (!l) return -1;
     _cleanup_close_ int connection = -1;
     if (launch_ahead(l, name, err) < 0 || await_caller(s, launch_signals(l), &connection, err) < 0)

@@ -271,7 +271,7 @@ static bool is_empty(const struct run *r) {
 }
 
 static int run_loop(struct run *r, struct loop *l, struct error *err) {
-    while (!r->gone && !(r->reported && is_empty(r))) {
+    while (!r->gone && !(r->empty = r->reported && is_empty(r))) {
         struct epoll_event events[12];
         int n = epoll_wait(l->epoll, events, ARRAY_SIZE(events), -1);
         if (n < 0 && errno != EINTR) return error_sys(err, errno, "epoll");
@@ -414,7 +414,7 @@ static void account(struct run *r) {
 
 int supervise(struct run *r, struct error *err) {
     int result = run_loop(r, &r->loop, err);
-    r->empty = result == 0 && is_empty(r);
+    if (result == 0 && !r->empty) r->empty = is_empty(r);
     if (!r->empty) supervise_kill(r);
     if (result < 0) return -1;
     struct result *res = r->result;

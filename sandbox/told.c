@@ -1,11 +1,11 @@
 /*
- * What init is told (declared in fence.h), twice: what is of the host (ids, maps,
- * groups), upon which it forks the payload and begins with the root; and the order
- * of one run. It was cloned before either: the making of its network namespace
- * takes the kernel as long as the first takes us, and a resident launcher knows
- * its run only much later. All this lies in the shared page; descriptors travel
- * with the message, each with a word on what it is, and there may be more of them
- * than one message carries.
+ * What init is told (declared in fence.h), in three steps, so that it works while
+ * the launcher does: the groups, upon which it forks the payload; that ids and maps
+ * stand, upon which it begins with the root; and the order of one run. It was
+ * cloned before any: the making of its network namespace takes the kernel as long
+ * as the first takes us, and a resident launcher knows its run only much later. All
+ * this lies in the shared page; descriptors travel with the message, each with a
+ * word on what it is, and there may be more of them than one message carries.
  */
 #include "common/cleanup.h"
 #include "common/pass.h"
@@ -66,12 +66,18 @@ static int pack_sources(struct parcel *p, enum told_kind kind, const struct moun
     return 0;
 }
 
-int told_send_host(struct fence *f, struct error *err) {
-    struct parcel p = {.f = f, .told = {.message = CONTROL_HOST}};
-    if (order_write_host(f, err) < 0 || pack(&p, TOLD_GROUP, 0, false, f->group, err) < 0)
-        return -1;
+int told_send_groups(struct fence *f, struct error *err) {
+    struct parcel p = {.f = f, .told = {.message = CONTROL_GROUPS}};
+    f->page->order.cgroup_own = f->cgroup_own;
+    if (pack(&p, TOLD_GROUP, 0, false, f->group, err) < 0) return -1;
     for (size_t i = 0; i < f->door.count; i++)
         if (pack(&p, TOLD_DOOR, i, false, f->door.fds[i], err) < 0) return -1;
+    return post(&p, false, err);
+}
+
+int told_send_host(struct fence *f, struct error *err) {
+    struct parcel p = {.f = f, .told = {.message = CONTROL_HOST}};
+    if (order_write_host(f, err) < 0) return -1;
     return pack_sources(&p, TOLD_BASE, &f->base, err) < 0 ? -1 : post(&p, false, err);
 }
 
@@ -150,6 +156,12 @@ static int receive_all(struct fence *f, char message, struct error *err) {
     return 0;
 }
 
+int told_receive_groups(struct fence *f, struct error *err) {
+    if (await(f, err) < 0) return -1;
+    f->cgroup_own = f->page->order.cgroup_own;
+    return receive_all(f, CONTROL_GROUPS, err);
+}
+
 int told_receive_host(struct fence *f, struct error *err) {
     if (await(f, err) < 0) return -1;
     order_take_host(f);
@@ -172,6 +184,7 @@ int told_receive_stdio(struct fence *f, struct error *err) {
     if (n < 0) return error_sys(err, errno, "release socket");
     if (message != RELEASE_ORDER || count != ARRAY_SIZE(f->stdio))
         return error_set(err, ERROR_INTERNAL, "unexpected message %d", message);
+    order_take_host(f);
     order_take(f);
     return 0;
 }

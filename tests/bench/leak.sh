@@ -65,7 +65,11 @@ count() { # NAME SLACK VALUE
     [ "$phase" = after ] || { names+=("$1") slacks+=("$2"); }
     if [ "$phase" = before ]; then before[$1]=$3; else after[$1]=$3; fi
 }
-slab() { awk -v s="$1" '$1 == s { print $2; found = 1 } END { if (!found) print "unknown" }' /proc/slabinfo 2>/dev/null || echo unknown; }
+# Freed objects stay in a slab until the kernel gives that back.
+slab() {
+    echo 1 >"/sys/kernel/slab/$1/shrink"
+    awk -v s="$1" '$1 == s { print $2; found = 1 } END { if (!found) print "unknown" }' /proc/slabinfo 2>/dev/null || echo unknown
+} 2>/dev/null
 field() { awk -v f="$2" '$1 == f { print $2 }' "$1" 2>/dev/null; }
 measure() {
     phase=$1
@@ -83,9 +87,9 @@ measure() {
     count "memory groups, dying ones too" "$shared" "$(awk '$1 == "memory" { print $3 }' /proc/cgroups)"
     count "pids groups, dying ones too" "$shared" "$(awk '$1 == "pids" { print $3 }' /proc/cgroups)"
     count "dying v2 groups" "$shared" "$(field "$(find /sys/fs/cgroup -maxdepth 2 -name cgroup.stat 2>/dev/null | head -1)" nr_dying_descendants)"
-    # Objects of the kernel; freed ones may stay in a slab for a while.
+    # Objects of the kernel.
     count "network namespaces (slab)" "$shared" "$(slab net_namespace)"
-    count "mount objects (slab)" $((shared * 2 + 600)) "$(slab mnt_cache)"
+    count "mount objects (slab)" $((shared * 2)) "$(slab mnt_cache)"
     count "pid namespaces (slab)" "$shared" "$(slab pid_namespace)"
     count "user namespaces (slab)" "$shared" "$(slab user_namespace)"
     [ -n "$daemon" ] || return 0

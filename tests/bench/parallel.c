@@ -1,7 +1,9 @@
 /*
  * ./dev bench parallel: launches of /bin/true per second with one and with two
- * loops, beside bubblewrap and bare fork+exec. A sample is a short burst, so
- * that a quiet moment is likely to hold it; the bursts of all tools interleave.
+ * loops, beside bubblewrap, bare fork+exec, and unshare(1), which makes the same
+ * namespaces and a procfs and nothing else: as near as any fence could come. A sample
+ * is a short burst, so that a quiet moment is likely to hold it; the bursts of all
+ * tools interleave.
  */
 #include "common/buf.h"
 #include "common/cleanup.h"
@@ -17,7 +19,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-enum { LOOPS_MAX = 2, KINDS = 3 };
+enum { LOOPS_MAX = 2, KINDS = 4 };
 #define BURST_NS (250 * NS_PER_MS)
 
 /* One way to launch: each loop has arguments of its own (id and run folder). */
@@ -139,12 +141,15 @@ int main(int argc, char **argv) {
     if (bench_write_filter(&b, policy, &err) < 0) bench_fail("filter", &err);
     _cleanup_free_ char *launcher = bench_bin("paddock-sandbox");
     const char *const job[] = {"/bin/true", NULL};
+    const char *const namespaces[] = {"/usr/bin/unshare", "-Urmpinuf", "--mount-proc", "/bin/true",
+                                      NULL};
 
     struct row rows[KINDS * LOOPS_MAX] = {0};
     struct bench_tool tools[KINDS * LOOPS_MAX] = {
-        {.name = "bare fork+exec, 1 loop"},      {.name = "bare fork+exec, 2 loops"},
-        {.name = "paddock-sandbox run, 1 loop"}, {.name = "paddock-sandbox run, 2 loops"},
-        {.name = "bwrap, all + filter, 1 loop"}, {.name = "bwrap, all + filter, 2 loops"},
+        {.name = "bare fork+exec, 1 loop"},        {.name = "bare fork+exec, 2 loops"},
+        {.name = "paddock-sandbox run, 1 loop"},   {.name = "paddock-sandbox run, 2 loops"},
+        {.name = "bwrap, all + filter, 1 loop"},   {.name = "bwrap, all + filter, 2 loops"},
+        {.name = "unshare, nothing else, 1 loop"}, {.name = "unshare, nothing else, 2 loops"},
     };
     for (int i = 0; i < KINDS * LOOPS_MAX; i++) {
         struct row *row = &rows[i];
@@ -152,7 +157,8 @@ int main(int argc, char **argv) {
         for (int l = 0; l < row->loops; l++) {
             if (i / LOOPS_MAX == 0) bench_set_args(&row->loop[l], job);
             else if (i / LOOPS_MAX == 1) set_paddock(&row->loop[l], &b, l, policy, launcher);
-            else bench_bwrap(&row->loop[l], &b, NULL, job);
+            else if (i / LOOPS_MAX == 2) bench_bwrap(&row->loop[l], &b, NULL, job);
+            else bench_set_args(&row->loop[l], namespaces);
         }
         tools[i].job = row;
         bench_try(&row->loop[0], &b);

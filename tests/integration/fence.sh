@@ -45,6 +45,20 @@ for _ in $(seq 20); do
 done >"$work/cpus"
 is "the program has all the cpus" "$(grep Cpus_allowed_list /proc/self/status)" "$(sort -u "$work/cpus")"
 
+# Where all are busy the launch stays on one of them, but the program does not.
+hogs=()
+for _ in $(seq "$(nproc)"); do
+    while :; do :; done &
+    hogs+=($!)
+done
+for _ in $(seq 5); do
+    launch '["grep", "Cpus_allowed_list", "/proc/self/status"]'
+    cat "$run/stdout"
+done >"$work/cpus"
+kill "${hogs[@]}"
+wait "${hogs[@]}" 2>/dev/null
+is "also when all of them are busy" "$(grep Cpus_allowed_list /proc/self/status)" "$(sort -u "$work/cpus")"
+
 # Where no control groups are mounted the fence stands, and says what it lacks.
 if [ "$(id -u)" = 0 ]; then
     prepare '["sh", "-c", "echo here"]'

@@ -44,7 +44,7 @@ suite() {
     name=$(basename "$what" .sh)
     log=/run/log-$name-$who
     case $what in *.sh) command=(bash "$TREE/$what") ;; esac
-    as "$who" env CMOCKA_MESSAGE_OUTPUT=TAP VM_WHO="$who" timeout -k 10 "${SUITE_SECONDS:-900}" "${command[@]}" >"$log" 2>&1 </dev/null
+    as "$who" env CMOCKA_MESSAGE_OUTPUT=TAP ESCAPE_ARGS=--tap VM_WHO="$who" timeout -k 10 "${SUITE_SECONDS:-900}" "${command[@]}" >"$log" 2>&1 </dev/null
     status=$?
     s=$(grep -cE '^(not )?ok .*# SKIP' "$log")
     p=$(grep -E '^ok ' "$log" | grep -cvF '# SKIP')
