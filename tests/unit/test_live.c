@@ -149,6 +149,22 @@ static pid_t start_owner(void (*act)(int)) {
     return pid;
 }
 
+/* A slot's text is what says, after its owner's death, whose processes may still
+ * have its ids: it goes along when the entry gets another name. */
+static void a_slot_follows_its_entry(void **state) {
+    (void)state;
+    _cleanup_error_ struct error err = {0};
+    _cleanup_buf_ struct buf text = {0};
+    struct live *l = enlist("ready-1");
+    uint32_t first = 0;
+    assert_int_equal(live_reserve_ids(l, &first, &err), 0);
+    assert_int_equal(live_rename(l, "run-named", &err), 0);
+    _cleanup_free_ char *slot = str_printf("%s/live/ids/0", base);
+    assert_int_equal(file_read(slot, 256, &text, &err), 0);
+    assert_string_equal(buf_text(&text), "run-named");
+    live_release(l);
+}
+
 static void kill_owner(pid_t pid) {
     kill(pid, SIGKILL);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
@@ -339,6 +355,7 @@ int main(void) {
         TEST(names_are_checked),
         TEST(the_live_are_listed_and_not_swept),
         TEST(id_ranges_do_not_overlap),
+        TEST(a_slot_follows_its_entry),
         TEST(what_the_dead_left_is_swept),
         TEST(an_id_of_the_dead_can_be_taken_at_once),
         TEST(groups_of_the_dead_are_killed_and_removed),
