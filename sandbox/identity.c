@@ -103,7 +103,6 @@ int identity_detect(struct identity *out, struct error *err) {
                             UINT64_C(1) << CAP_DAC_OVERRIDE;
     if (out->own_uid == 0 && has_capabilities(needed)) {
         out->privilege = PRIVILEGE_ROOT;
-        out->may_trace = has_capabilities(UINT64_C(1) << CAP_SYS_PTRACE);
         return 0;
     }
     if (out->own_uid != 0 && has_subids(out)) {

@@ -24,7 +24,6 @@ struct identity {
     uint32_t base;                   /* root: first host id of the range, set by the launcher */
     uint32_t sub_uid, sub_uid_count; /* subid: ranges of /etc/subuid and /etc/subgid */
     uint32_t sub_gid, sub_gid_count;
-    bool may_trace;    /* root: sees the processes of every procfs */
     bool other_groups; /* plain: supplementary groups that cannot be given up */
     char why[160];     /* why not more privilege than this; "" for root */
 };

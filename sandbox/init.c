@@ -182,8 +182,7 @@ static int user_begins_root(struct fence *f, struct ground *g, struct error *err
     if (mounts_open_sources(base, err) < 0 || mounts_open_sources(&f->plan, err) < 0 ||
         become(f, err) < 0 || own_stdio(f, err) < 0)
         return -1;
-    unsigned procs = f->procs | (f->own_proc ? PROC_BIT(PROC_PLAIN) : 0);
-    return mounts_begin(base, procs, g->procs, &g->root, err);
+    return mounts_begin(base, f->procs, g->procs, &g->root, err);
 }
 
 static int obey_order(struct fence *f, struct ground *g, struct error *err) {

@@ -90,11 +90,8 @@ static int load_policy(struct launch *l, struct error *err) {
     return r->policy_sha256 && r->filter_sha256 ? 0 : error_sys(err, ENOMEM, "policy");
 }
 
-/* Who we are, our entry in the registry, ids. */
-static int take_host(struct launch *l, const char *name, struct error *err) {
+static int take_ids(struct launch *l, struct error *err) {
     struct identity *id = &l->fence.identity;
-    if (identity_detect(id, err) < 0) return -1;
-    if (live_register(name, &l->live, err) < 0) return -1;
     if (id->privilege == PRIVILEGE_ROOT && live_reserve_ids(l->live, &id->base, err) < 0) return -1;
     if (weaken("id-range")) id->base = UINT32_C(0x40000000);
     return 0;
@@ -119,7 +116,7 @@ static int take_groups(struct launch *l, const char *name, const struct spec_lim
     note_groups(l);
     if (f->cgroup_own && cgroup_enter_open(r->cg, f->group >= 0, &f->door, err) < 0) return -1;
     mark(l, STEP_GROUPS);
-    return told_send_groups(f, err) < 0 ? -1 : live_record_cgroups(l->live, paths, err);
+    return told_send_groups(f, err);
 }
 
 static int open_userns(struct run *r, struct error *err) {
@@ -136,24 +133,30 @@ static int take_userns(struct launch *l, struct error *err) {
     return 0;
 }
 
-/* Which procfs the program gets is the policy's word, and open until that is known.
- * Root, who may trace all, can watch in the same. */
-static unsigned procs_wanted(const struct launch *l) {
-    const struct policy *p = &l->policy;
-    bool blind = l->fence.identity.privilege == PRIVILEGE_ROOT && !l->fence.identity.may_trace;
-    unsigned plain = blind ? PROC_BIT(PROC_PLAIN) : 0;
-    if (!p->name) return PROC_BIT(PROC_MACHINE) | PROC_BIT(PROC_PROCESSES) | plain;
-    return PROC_BIT(p->proc_machine ? PROC_MACHINE : PROC_PROCESSES) | plain;
+/* Which procfs the program gets is the policy's word, and open until that is known. */
+static unsigned procs_wanted(const struct policy *p) {
+    if (!p->name) return PROC_BIT(PROC_MACHINE) | PROC_BIT(PROC_PROCESSES);
+    return PROC_BIT(p->proc_machine ? PROC_MACHINE : PROC_PROCESSES);
 }
 
 /* What init is told next. `host`: with what every root of the host image has. */
 static int tell_of_host(struct launch *l, bool host, struct error *err) {
     struct fence *f = &l->fence;
-    f->procs = procs_wanted(l);
+    f->procs = procs_wanted(&l->policy);
     if (host && plan_base(&f->base, err) < 0) return -1;
     if (f->identity.privilege == PRIVILEGE_ROOT && mounts_open_sources(&f->base, err) < 0)
         return -1;
     return take_userns(l, err) < 0 ? -1 : told_send_host(f, err);
+}
+
+/* The groups first: init forks the payload upon them, and needs the rest later. */
+static int take_host(struct launch *l, const char *name, const struct spec_limits *limits,
+                     const char *cpus, struct error *err) {
+    if (identity_detect(&l->fence.identity, err) < 0 || live_register(name, &l->live, err) < 0)
+        return -1;
+    mark(l, STEP_REGISTERED);
+    if (take_groups(l, name, limits, cpus, err) < 0 || take_ids(l, err) < 0) return -1;
+    return live_record_cgroups(l->live, cgroup_paths(l->run.cg), err);
 }
 
 /* A folder handed in would be a way out of the root: openat(2) from it. */
@@ -195,14 +198,12 @@ static int prepare_host(struct launch *l, struct error *err) {
         if (cgroup_limit(l->run.cg, &spec->limits, spec->cpus) < 0)
             return error_set(err, ERROR_INTERNAL, "these limits need other groups");
         note_groups(l);
-    } else if (take_host(l, spec->id, err) < 0 ||
-               take_groups(l, spec->id, &spec->limits, spec->cpus, err) < 0 ||
+    } else if (take_host(l, spec->id, &spec->limits, spec->cpus, err) < 0 ||
                load_policy(l, err) < 0 ||
                tell_of_host(l, strcmp(spec->image, "host") == 0, err) < 0) {
         return -1;
     }
     r->privilege = strdup(privilege_name(l->fence.identity.privilege));
-    mark(l, STEP_REGISTERED);
     return 0;
 }
 
@@ -400,9 +401,7 @@ struct launch *launch_open(struct fence_page *page, bool ahead, struct error *er
 
 int launch_ahead(struct launch *l, const char *name, struct error *err) {
     static const struct spec_limits none;
-    return take_host(l, name, err) < 0 || take_groups(l, name, &none, NULL, err) < 0
-               ? -1
-               : tell_of_host(l, true, err);
+    return take_host(l, name, &none, NULL, err) < 0 ? -1 : tell_of_host(l, true, err);
 }
 
 bool launch_fits(const struct spec *spec) {

@@ -249,12 +249,13 @@ static int proc_refused(int errnum, struct error *err) {
         "--security-opt systempaths=unconfined");
 }
 
-/* `hidden`: processes of others are invisible in it (hidepid). */
-static int make_proc(bool hidden, bool processes_only, uint64_t attributes, struct error *err) {
+/* Processes of others are invisible in it (hidepid), but not to the launcher, whose
+ * user namespace this is (cap_capable() in security/commoncap.c). */
+static int make_proc(bool processes_only, uint64_t attributes, struct error *err) {
     if (weaken("pid-namespace")) return clone_tree(AT_FDCWD, "/proc", AT_RECURSIVE);
     _cleanup_close_ int fs = fs_open("proc");
     if (fs < 0) return proc_refused(errno, err);
-    if (hidden && !weaken("proc-masks") && fs_option(fs, "hidepid", "invisible") < 0)
+    if (!weaken("proc-masks") && fs_option(fs, "hidepid", "invisible") < 0)
         return error_sys(err, errno, "procfs with hidepid");
     if (processes_only && !weaken("proc-masks") && fs_option(fs, "subset", "pid") < 0)
         return error_sys(err, errno, "procfs of processes only");
@@ -264,9 +265,8 @@ static int make_proc(bool hidden, bool processes_only, uint64_t attributes, stru
 
 static int step_proc(struct site *site, const struct mount_step *s, int *own, struct error *err) {
     int mount = site->procs[s->processes_only ? PROC_PROCESSES : PROC_MACHINE];
-    int seen = site->procs[PROC_PLAIN] >= 0 ? site->procs[PROC_PLAIN] : mount;
     if (own) {
-        *own = openat(seen, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        *own = openat(mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (*own < 0) return error_sys(err, errno, "open procfs");
     }
     return attach_at(site, s->target, mount, true, err);
@@ -366,7 +366,7 @@ static int make_procs(unsigned wanted, int procs[MOUNT_PROCS], struct error *err
     for (int p = 0; p < MOUNT_PROCS; p++) {
         procs[p] = -1;
         if (!(wanted & PROC_BIT(p))) continue;
-        procs[p] = make_proc(p != PROC_PLAIN, p == PROC_PROCESSES, attributes, err);
+        procs[p] = make_proc(p == PROC_PROCESSES, attributes, err);
         if (procs[p] < 0) return -1;
     }
     return 0;

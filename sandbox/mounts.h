@@ -70,10 +70,8 @@ void plan_clear(struct mount_plan *plan);
  * by the launcher when it is root (init can no longer reach folders of mode
  * 0700 of users that have no id inside), else by init. */
 int mounts_open_sources(struct mount_plan *plan, struct error *err);
-/* The procfs mounts a run may need: by policy one of the first two; the plain one
- * hides nothing, for watchers to whom the kernel would not show the sandbox's
- * processes in the others. */
-enum mount_proc { PROC_MACHINE, PROC_PROCESSES, PROC_PLAIN, MOUNT_PROCS };
+/* The procfs mounts a run may need, one of them by its policy. */
+enum mount_proc { PROC_MACHINE, PROC_PROCESSES, MOUNT_PROCS };
 #define PROC_BIT(p) (1U << (p))
 
 /* Makes the root with what `base` has, it may be empty, enters it and leaves the
@@ -85,7 +83,7 @@ int mounts_begin(struct mount_plan *base, unsigned wanted, int procs[MOUNT_PROCS
 /* Another root in its place, with nothing in it. */
 int mounts_begin_anew(int procs[MOUNT_PROCS], int *root, struct error *err);
 /* Goes on with it and ends it, read-only. `handles` get descriptors of the steps
- * that name one, -1 else. `own_proc` ≥ 0 names the handle of the watchers' procfs. */
+ * that name one, -1 else. `own_proc` ≥ 0 names the handle of the program's procfs. */
 int mounts_build(struct mount_plan *plan, int procs[MOUNT_PROCS], int *handles, size_t handle_count,
                  int own_proc, int root, struct error *err);
 

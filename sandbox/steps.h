@@ -19,7 +19,7 @@ enum step_actor { STEP_LAUNCHER, STEP_INIT, STEP_PAYLOAD, STEP_ACTORS };
     X(CLONED, "cloned init")                    \
     X(SPEC, "spec read")                        \
     X(POLICY, "policy found")                   \
-    X(REGISTERED, "registered, ids reserved")   \
+    X(REGISTERED, "registered")                 \
     X(PLANNED, "mounts planned, sources open")  \
     X(GROUPS, "control groups made")            \
     X(MAPPED, "id maps written")                \

@@ -60,8 +60,9 @@ static bool read_totals(int proc, struct totals *t) {
     _cleanup_closedir_ DIR *d = fd < 0 ? NULL : fdopendir(fd);
     if (!d && fd >= 0) close(fd);
     if (!d) return false;
-    for (struct dirent *e; (e = readdir(d));)
-        if (isdigit((unsigned char)e->d_name[0])) add_process(proc, e->d_name, t);
+    for (struct dirent *e; (e = readdir(d));) /* init is not the program's */
+        if (isdigit((unsigned char)e->d_name[0]) && strcmp(e->d_name, "1") != 0)
+            add_process(proc, e->d_name, t);
     return true;
 }
 
@@ -86,7 +87,7 @@ static bool look_at_processes(struct watch *w, enum ended *ended) {
             return true;
         }
     }
-    if (!w->pids_by_group && l->pids && t.threads > l->pids + 1) { /* init is not the program's */
+    if (!w->pids_by_group && l->pids && t.threads > l->pids) {
         *ended = ENDED_PIDS_LIMIT;
         return true;
     }

@@ -61,10 +61,22 @@ is "also when all of them are busy" "$(grep Cpus_allowed_list /proc/self/status)
 
 # Where no control groups are mounted the fence stands, and says what it lacks.
 if [ "$(id -u)" = 0 ]; then
+    without_groups() { # COMMAND...: before the launcher's
+        unshare -m sh -c 'awk "\$3 ~ /^cgroup/ { print \$2 }" /proc/mounts | sort -r | xargs -r umount -l &&
+            exec "$@"' sh "$@" "$bin/paddock-sandbox" run "$run/spec.json" --dir "$run" 2>"$run/errors"
+    }
     prepare '["sh", "-c", "echo here"]'
-    unshare -m sh -c 'awk "\$3 ~ /^cgroup/ { print \$2 }" /proc/mounts | sort -r | xargs -r umount -l &&
-        exec "$0" run "$1/spec.json" --dir "$1"' "$bin/paddock-sandbox" "$run" 2>"$run/errors"
+    without_groups
     is "root without control groups" "exit here" "$(field '.ended + (.error // "")') $(cat "$run/stdout")"
+    # The watchers see the program in its own procfs, which hides it from others.
+    for policy in strict train; do
+        prepare '["sh", "-c", "while :; do :; done"]' \
+            ".limits.cpu_ms = 200 | .limits.wall_ms = 60000 | .policy = \"$policy_dir/$policy.json\""
+        without_groups
+        is "… is watched ($policy)" "cpu-limit" "$(field '.ended + (.error // "")')"
+        without_groups setpriv --inh-caps=-sys_ptrace --bounding-set=-sys_ptrace
+        is "… also when root may not trace ($policy)" "cpu-limit" "$(field '.ended + (.error // "")')"
+    done
 fi
 
 # ---- the workspace ----
