@@ -136,6 +136,11 @@ static int64_t kill_round(const struct cgroup *cg, bool atomic) {
     return most;
 }
 
+void cgroup_strike(const struct cgroup *cg) {
+    const struct cgroup_group *g = cgroup_unified_of(cg);
+    if (g) (void)cgroup_write(g->fd, "cgroup.kill", "1");
+}
+
 int cgroup_kill(struct cgroup *cg, struct error *err) {
     const struct cgroup_group *unified = cgroup_unified_of(cg);
     const struct cgroup_group *freezer = cgroup_group_of(cg, CGROUP_FREEZE);
