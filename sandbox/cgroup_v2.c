@@ -31,12 +31,12 @@ static unsigned controllers_in(int fd, const char *file) {
 /* A child of ours: init, which is there before the groups are. */
 static bool is_child(int pid) {
     char path[32];
-    int parent = 0;
     _cleanup_buf_ struct buf stat = {0};
     snprintf(path, sizeof path, "/proc/%d/stat", pid);
     if (file_read(path, 1024, &stat, NULL) < 0) return false;
     const char *after = strrchr(buf_text(&stat), ')'); /* the name may hold anything */
-    return after && sscanf(after, ") %*c %d", &parent) == 1 && parent == getpid();
+    /* ") S 1 …" (proc_pid_stat(5)) */
+    return after && strlen(after) > 4 && strtol(after + 4, NULL, 10) == getpid();
 }
 
 /* Moves us and our children to a leaf beside, if nobody else is in the group. */

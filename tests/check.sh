@@ -25,7 +25,12 @@ if [ "${1:-}" != --fast ]; then
     [ -f build/compile_commands.json ] || ./dev build
     mapfile -t units < <(printf '%s\n' "${sources[@]}" | grep '\.c$' |
         grep -v '^tests/unit/') # the analyzer does not know that assertions end a test
-    printf '%s\n' "${units[@]}" | xargs -P "$(nproc)" -n 8 clang-tidy -p build --quiet 2>/dev/null |
+    # Not the second build of the launch path: clang does not know musl's specs. One
+    # file at a time: the analyzer takes what it saw of a va_list on to the next.
+    mkdir -p build/tidy
+    jq 'map(select(.command | contains("-specs=") | not))' build/compile_commands.json \
+        >build/tidy/compile_commands.json
+    printf '%s\n' "${units[@]}" | xargs -P "$(nproc)" -n 1 clang-tidy -p build/tidy --quiet 2>/dev/null |
         grep -E 'warning:|error:' | sort -u | head -50 >build/tidy.log
     [ ! -s build/tidy.log ] || { cat build/tidy.log; fail "clang-tidy"; }
 fi

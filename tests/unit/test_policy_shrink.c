@@ -187,10 +187,8 @@ static void shipped_programs(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(random_programs),
-        cmocka_unit_test(a_long_one_gets_shorter),
-        cmocka_unit_test(arithmetic_is_left_alone),
-        cmocka_unit_test(a_test_of_bits_is_left_alone),
+        cmocka_unit_test(random_programs),          cmocka_unit_test(a_long_one_gets_shorter),
+        cmocka_unit_test(arithmetic_is_left_alone), cmocka_unit_test(a_test_of_bits_is_left_alone),
         cmocka_unit_test(shipped_programs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
