@@ -99,9 +99,9 @@ int64_t cgroup_population(struct cgroup *cg);
  * until nothing is left of the list. Only processes read from our own group's
  * files are signalled. */
 int cgroup_kill(struct cgroup *cg, struct error *err);
-/* Sends the kill to everything inside at once where the kernel can, and waits for
- * nothing. */
-void cgroup_strike(const struct cgroup *cg);
+/* Sends the kill to everything inside at once, and waits for nothing; false where
+ * the kernel cannot. */
+bool cgroup_strike(const struct cgroup *cg);
 int cgroup_freeze(struct cgroup *cg, bool frozen, struct error *err);
 
 /* The folders made, NULL-terminated, absolute: for the live registry. */

@@ -136,15 +136,15 @@ static int64_t kill_round(const struct cgroup *cg, bool atomic) {
     return most;
 }
 
-void cgroup_strike(const struct cgroup *cg) {
+bool cgroup_strike(const struct cgroup *cg) {
     const struct cgroup_group *g = cgroup_unified_of(cg);
-    if (g) (void)cgroup_write(g->fd, "cgroup.kill", "1");
+    return g && cgroup_write(g->fd, "cgroup.kill", "1") == 0;
 }
 
 int cgroup_kill(struct cgroup *cg, struct error *err) {
     const struct cgroup_group *unified = cgroup_unified_of(cg);
     const struct cgroup_group *freezer = cgroup_group_of(cg, CGROUP_FREEZE);
-    bool atomic = unified && cgroup_write(unified->fd, "cgroup.kill", "1") == 0;
+    bool atomic = cgroup_strike(cg);
     if (!atomic) forbid_forks(cg);
     /* The dead leave a frozen v1 group only once it is thawed; unfreezing first
      * would let the living run. */

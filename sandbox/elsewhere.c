@@ -18,22 +18,24 @@ static int running_threads(void) {
     text[n > 0 ? n : 0] = '\0';
     char *p = strchr(text, '/');
     while (p && p > text && p[-1] != ' ') p--;
-    return p ? atoi(p) : 1;
+    return p ? (int)strtol(p, NULL, 10) : 1;
 }
 
-static bool here_only(cpu_set_t *out) {
+bool elsewhere_hold(cpu_set_t *before) {
+    cpu_set_t only;
     unsigned here = 0;
-    CPU_ZERO(out);
-    if (syscall(SYS_getcpu, &here, NULL, NULL) < 0 || here >= CPU_SETSIZE) return false;
-    CPU_SET(here, out);
-    return true;
+    if (sched_getaffinity(0, sizeof *before, before) < 0 ||
+        syscall(SYS_getcpu, &here, NULL, NULL) < 0 || here >= CPU_SETSIZE)
+        return false;
+    CPU_ZERO(&only);
+    CPU_SET(here, &only);
+    return sched_setaffinity(0, sizeof only, &only) == 0;
 }
 
 void elsewhere_prepare(struct elsewhere *e, bool ahead) {
-    cpu_set_t here;
     e->useful = sched_getaffinity(0, sizeof e->cpus, &e->cpus) == 0 && CPU_COUNT(&e->cpus) > 1;
-    e->stay = e->useful && !ahead && running_threads() >= CPU_COUNT(&e->cpus) && here_only(&here) &&
-              sched_setaffinity(0, sizeof here, &here) == 0;
+    e->stay =
+        e->useful && !ahead && running_threads() >= CPU_COUNT(&e->cpus) && elsewhere_hold(&e->cpus);
 }
 
 void elsewhere_send(const struct elsewhere *e, pid_t child) {

@@ -25,6 +25,9 @@ struct elsewhere { /* filled before the fork, so that the child has it */
     bool stay;   /* on this one, until elsewhere_return() */
 };
 
+/* Keeps the caller on the cpu it is on, and with it whoever it makes meanwhile;
+ * *before: where it could be. False: nothing changed. */
+bool elsewhere_hold(cpu_set_t *before);
 /* In the launcher. `ahead`: nobody waits for this launch, so that how busy the
  * machine is now says nothing. */
 void elsewhere_prepare(struct elsewhere *e, bool ahead);

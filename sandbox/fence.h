@@ -66,7 +66,6 @@ struct order {
     bool other_root; /* the image is not the host's: what was built ahead is of no use */
     bool own_proc, limit_nproc;
     /* Known earlier; see told.c. */
-    bool cgroup_own;
     unsigned procs;
     struct mount_plan base;
     struct identity identity;
@@ -147,7 +146,6 @@ struct fence {
     unsigned procs;     /* bits of what may be wanted of enum mount_proc */
     bool own_proc;      /* hand out a procfs for the watchers */
     bool limit_nproc;   /* no pids cgroup: RLIMIT_NPROC stands in */
-    bool cgroup_own;    /* the process is in a group of this run */
 };
 
 /* The shared page, all zero; NULL and the error. It lives as long as the process. */

@@ -130,6 +130,8 @@ static int prepare(struct fence *f, struct error *err) {
         return error_sys(err, errno, "new network namespace");
     mark(f, STEP_NETWORK);
     enter_time(f);
+    /* The payload will have these from us. */
+    if (capabilities_drop_bounding(err) < 0 || capabilities_lock(err) < 0) return -1;
     /* In "/", so that pivot_root(2) takes the payload along into the new root. */
     if (chdir("/") < 0 || pipe2(f->built, O_CLOEXEC) < 0)
         return error_sys(err, errno, "pipe to the payload");
@@ -246,9 +248,7 @@ static int shrink(struct fence *f, struct error *err) {
     f->control[1] = 0;
     if (syscall(SYS_close_range, 1, ~0U, 0) < 0) return error_sys(err, errno, "close_range");
     uint64_t kept = f->identity.privilege == PRIVILEGE_PLAIN ? 0 : UINT64_C(1) << CAP_KILL;
-    if (capabilities_drop_bounding(err) < 0 || capabilities_lock(err) < 0 ||
-        capabilities_keep(kept, err) < 0)
-        return -1;
+    if (capabilities_keep(kept, err) < 0) return -1;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return error_sys(err, errno, "no_new_privs");
     prctl(PR_SET_NAME, "paddock-init", 0, 0, 0);
     return 0;

@@ -2,6 +2,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "sandbox/elsewhere.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -72,15 +73,11 @@ static int janitor_main(void *arg) {
 /* Born on the launcher's own cpu, and kept there: the two share their memory, and to
  * give up what was in use on two cpus makes each interrupt the other. */
 static int clone_here(void *stack, struct janitor *j) {
-    cpu_set_t all, here;
-    int cpu = sched_getcpu();
-    bool held = cpu >= 0 && cpu < CPU_SETSIZE && sched_getaffinity(0, sizeof all, &all) == 0;
-    CPU_ZERO(&here);
-    if (held) CPU_SET((unsigned)cpu, &here);
-    held = held && sched_setaffinity(0, sizeof here, &here) == 0;
+    cpu_set_t before;
+    bool held = elsewhere_hold(&before);
     int pid = clone(janitor_main, stack, CLONE_VM | CLONE_FILES, j);
     int saved = errno;
-    if (held) sched_setaffinity(0, sizeof all, &all);
+    if (held) sched_setaffinity(0, sizeof before, &before);
     errno = saved;
     return pid;
 }

@@ -110,11 +110,9 @@ static int take_groups(struct launch *l, const char *name, const struct spec_lim
     struct run *r = &l->run;
     struct fence *f = &l->fence;
     if (cgroup_create(name, limits, cpus, &r->cg, err) < 0) return -1;
-    char *const *paths = cgroup_paths(r->cg);
-    f->cgroup_own = paths && paths[0];
     f->group = cgroup_clone_fd(r->cg);
     note_groups(l);
-    if (f->cgroup_own && cgroup_enter_open(r->cg, f->group >= 0, &f->door, err) < 0) return -1;
+    if (cgroup_enter_open(r->cg, f->group >= 0, &f->door, err) < 0) return -1;
     mark(l, STEP_GROUPS);
     return told_send_groups(f, err);
 }

@@ -30,13 +30,13 @@ static inline void launch_dropp(struct launch **l) {
 }
 #define _cleanup_launch_ __attribute__((cleanup(launch_dropp)))
 
+enum { LAUNCH_LEAVE = 1 };
 /* Runs `spec`, and is done with `l`. `dir_fd` is the run folder or -1. Whatever
  * goes wrong with the run itself is in the result (setup-error). Delivers the
  * result (run_folder.h), and tells a waiting `caller` (request.h; -1: none), as
  * soon as nothing of the program is left. 0 when what the run took was given back;
  * LAUNCH_LEAVE when the janitor does that as soon as this process ends; -1 when
  * there could be no result, or it could not be written. */
-enum { LAUNCH_LEAVE = 1 };
 int launch_run(struct launch *l, const struct spec *spec, int dir_fd, bool print, int caller,
                struct result *result, struct error *err);
 

@@ -68,7 +68,6 @@ static int pack_sources(struct parcel *p, enum told_kind kind, const struct moun
 
 int told_send_groups(struct fence *f, struct error *err) {
     struct parcel p = {.f = f, .told = {.message = CONTROL_GROUPS}};
-    f->page->order.cgroup_own = f->cgroup_own;
     if (pack(&p, TOLD_GROUP, 0, false, f->group, err) < 0) return -1;
     for (size_t i = 0; i < f->door.count; i++)
         if (pack(&p, TOLD_DOOR, i, false, f->door.fds[i], err) < 0) return -1;
@@ -157,8 +156,6 @@ static int receive_all(struct fence *f, char message, struct error *err) {
 }
 
 int told_receive_groups(struct fence *f, struct error *err) {
-    if (await(f, err) < 0) return -1;
-    f->cgroup_own = f->page->order.cgroup_own;
     return receive_all(f, CONTROL_GROUPS, err);
 }
 
