@@ -22,7 +22,10 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-enum { BUILT_FD = 4 };
+/* Until exec, or until the root stands; the control socket of a gated program waits
+ * behind them until the second is free. */
+enum { BUILT_FD = 4, GATE_FD };
+_Static_assert((int)BUILT_FD == (int)SPEC_CONTROL_FD, "the place the program is told of");
 
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 
@@ -41,20 +44,24 @@ static int reset_signals(struct error *err) {
 }
 
 /* 0, 1 and 2 as the spec says, 3 the release socket until exec, 4 the pipe that
- * tells of the root until then, nothing else. */
+ * tells of the root until then, and of a gated program its control socket; nothing
+ * else. */
 static int arrange_descriptors(struct fence *f, struct error *err) {
     for (int i = 0; i < 3; i++) {
         int r = f->stdio[i] == i ? fcntl(i, F_SETFD, 0) : dup2(f->stdio[i], i);
         if (r < 0) return error_sys(err, errno, "descriptor %d", i);
     }
     /* Out of each other's way first. */
-    int release = fcntl(f->release[1], F_DUPFD_CLOEXEC, BUILT_FD + 1);
-    int built = fcntl(f->built[0], F_DUPFD_CLOEXEC, BUILT_FD + 1);
+    bool gated = f->gate >= 0;
+    int release = fcntl(f->release[1], F_DUPFD_CLOEXEC, GATE_FD + 1);
+    int built = fcntl(f->built[0], F_DUPFD_CLOEXEC, GATE_FD + 1);
+    int gate = gated ? fcntl(f->gate, F_DUPFD_CLOEXEC, GATE_FD + 1) : -1;
     if (release < 0 || built < 0 || dup3(release, RELEASE_FD, O_CLOEXEC) < 0 ||
-        dup3(built, BUILT_FD, O_CLOEXEC) < 0)
+        dup3(built, BUILT_FD, O_CLOEXEC) < 0 || (gated && dup3(gate, GATE_FD, O_CLOEXEC) < 0))
         return error_sys(err, errno, "release socket");
     f->release[1] = RELEASE_FD;
-    if (!weaken("descriptors") && syscall(SYS_close_range, BUILT_FD + 1, ~0U, 0) < 0)
+    if (!weaken("descriptors") &&
+        syscall(SYS_close_range, gated ? GATE_FD + 1 : GATE_FD, ~0U, 0) < 0)
         return error_sys(err, errno, "close_range");
     return 0;
 }
@@ -115,9 +122,16 @@ static int enter_folder(const char *path, struct error *err) {
 }
 
 /* The pipe from init is not needed any more, nor anything else. */
-static int end_waiting(struct fence *f) {
-    close(BUILT_FD);
-    fence_note(f, FENCE_DESCRIPTORS, LAYER_ON, "nothing but 0, 1 and 2");
+static int end_waiting(struct fence *f, struct error *err) {
+    if (f->gate < 0) {
+        close(BUILT_FD);
+        fence_note(f, FENCE_DESCRIPTORS, LAYER_ON, "nothing but 0, 1 and 2");
+        return 0;
+    }
+    if (dup2(GATE_FD, SPEC_CONTROL_FD) < 0) return error_sys(err, errno, "control socket");
+    close(GATE_FD);
+    fence_note(f, FENCE_DESCRIPTORS, LAYER_ON, "nothing but 0, 1, 2 and the clock's %d",
+               SPEC_CONTROL_FD);
     return 0;
 }
 
@@ -147,7 +161,7 @@ static int dress(struct fence *f, int *listener, struct error *err) {
         enter_folder(f->spec->cwd, err) < 0)
         return -1;
     mark(f, STEP_ROOTED);
-    if (end_waiting(f) < 0 || landlock_apply(f, err) < 0) return -1;
+    if (end_waiting(f, err) < 0 || landlock_apply(f, err) < 0) return -1;
     mark(f, STEP_LANDLOCKED);
     if (listener_install(f, listener, err) < 0) return -1;
     mark(f, STEP_FILTERED);

@@ -1,5 +1,5 @@
 # spec and result: what callers of the launcher need to know.
-add_library(paddock_sandbox STATIC spec.c spec_limits.c result.c result_violation.c request.c)
+add_library(paddock_sandbox STATIC spec.c spec_clock.c spec_limits.c result.c result_violation.c request.c)
 target_link_libraries(paddock_sandbox PUBLIC paddock_common)
 
 # The fence itself, and the launcher.
@@ -9,6 +9,7 @@ add_library(
   child.c
   elsewhere.c
   fence.c
+  gate.c
   handover.c
   identity.c
   init.c
@@ -17,8 +18,10 @@ add_library(
   launch.c
   learn.c
   limits.c
+  lines.c
   listener.c
   mounts.c
+  mover.c
   order.c
   output.c
   plan.c

@@ -123,8 +123,10 @@ struct control_end {
     struct rusage usage; /* of the program and what init reaped */
 };
 
-/* The descriptors that come with CONTROL_MOUNTS, in this order. */
+/* The descriptors that come with CONTROL_MOUNTS, in this order; behind them the data
+ * of a gated run, detached. */
 enum fence_handle { HANDLE_WORKSPACE, HANDLE_TMP, HANDLE_SHM, HANDLE_PROC, FENCE_HANDLES };
+enum { MOST_HANDLES = FENCE_HANDLES + SPEC_GATE_DATA };
 
 struct fence {
     const struct spec *spec;
@@ -142,6 +144,7 @@ struct fence {
     int release[2];     /* [0] the launcher's end, [1] the payload's */
     int built[2];       /* a pipe init → payload: enum built_message */
     int stdio[3];       /* what becomes 0, 1 and 2 of the program */
+    int gate;           /* … and SPEC_CONTROL_FD of a gated one; -1: none */
     bool stdio_ours[3]; /* a pipe of ours, to be owned by the payload */
     unsigned procs;     /* bits of what may be wanted of enum mount_proc */
     bool own_proc;      /* hand out a procfs for the watchers */

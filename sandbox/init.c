@@ -55,13 +55,13 @@ static void say(struct fence *f, char message) {
     if (send(f->control[1], &message, 1, MSG_NOSIGNAL) < 0) _exit(1);
 }
 
-static void send_handles(struct fence *f, const int *handles) {
+static void send_handles(struct fence *f, const int *handles, size_t count) {
     /* A missing handle is sent as the control socket itself: the list stays whole. */
-    int fds[FENCE_HANDLES];
-    for (int i = 0; i < FENCE_HANDLES; i++) fds[i] = handles[i] >= 0 ? handles[i] : f->control[1];
+    int fds[MOST_HANDLES];
+    for (size_t i = 0; i < count; i++) fds[i] = handles[i] >= 0 ? handles[i] : f->control[1];
     char message = CONTROL_MOUNTS;
-    if (pass_send(f->control[1], &message, 1, fds, FENCE_HANDLES) < 0) _exit(1);
-    for (int i = 0; i < FENCE_HANDLES; i++)
+    if (pass_send(f->control[1], &message, 1, fds, count) < 0) _exit(1);
+    for (size_t i = 0; i < count; i++)
         if (handles[i] >= 0) close(handles[i]);
 }
 
@@ -207,13 +207,14 @@ static int tell_payload(struct fence *f, char message, struct error *err) {
 
 /* The rest of the root, while the payload puts on what needs none. */
 static int build_root(struct fence *f, struct ground *g, struct error *err) {
-    int handles[FENCE_HANDLES];
-    if (mounts_build(&f->plan, g->procs, handles, FENCE_HANDLES, f->own_proc ? HANDLE_PROC : -1,
-                     g->root, err) < 0 ||
+    int handles[MOST_HANDLES];
+    size_t count = FENCE_HANDLES + f->spec->clock.gate.data_count;
+    if (mounts_build(&f->plan, g->procs, handles, count, f->own_proc ? HANDLE_PROC : -1, g->root,
+                     err) < 0 ||
         tell_payload(f, BUILT_ROOT, err) < 0)
         return -1;
     mark(f, STEP_ROOTED);
-    send_handles(f, handles);
+    send_handles(f, handles, count);
     return 0;
 }
 

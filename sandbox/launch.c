@@ -47,14 +47,15 @@ static void launch_init(struct launch *l, struct fence_page *page) {
     r->fence = &l->fence;
     r->pidfd = r->userns = r->signals = r->workspace = r->listener = r->caller = -1;
     r->loop = (struct loop){.epoll = -1, .deadline = -1, .look = -1};
-    for (int i = 0; i < FENCE_HANDLES; i++) r->handles[i] = -1;
+    for (int i = 0; i < MOST_HANDLES; i++) r->handles[i] = -1;
+    r->gate = (struct gate){.control = -1, .mntns = -1, .mover = -1, .mover_pidfd = -1};
     for (int i = 0; i < 2; i++)
         r->output.streams[i] = (struct output_stream){.pipe = -1, .file = -1, .copy = -1};
     r->output.stamps = -1;
     struct fence *f = &l->fence;
     f->page = page;
     f->noting = page->notes;
-    f->group = -1;
+    f->group = f->gate = -1;
     f->policy = &l->policy;
     f->filter = &l->filter;
     for (int i = 0; i < 2; i++) f->control[i] = f->release[i] = f->built[i] = -1;
@@ -117,15 +118,19 @@ static int take_groups(struct launch *l, const char *name, const struct spec_lim
     return told_send_groups(f, err);
 }
 
-static int open_userns(struct run *r, struct error *err) {
+static int open_namespaces(struct run *r, struct error *err) {
     char path[48];
     snprintf(path, sizeof path, "/proc/%d/ns/user", (int)r->init);
     r->userns = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-    return r->userns < 0 ? error_sys(err, errno, "%s", path) : 0;
+    if (r->userns < 0) return error_sys(err, errno, "%s", path);
+    if (!r->spec || r->spec->clock.kind != CLOCK_GATED) return 0;
+    snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)r->init);
+    r->gate.mntns = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    return r->gate.mntns < 0 ? error_sys(err, errno, "%s", path) : 0;
 }
 
 static int take_userns(struct launch *l, struct error *err) {
-    if (open_userns(&l->run, err) < 0) return -1;
+    if (open_namespaces(&l->run, err) < 0) return -1;
     if (identity_map(&l->fence.identity, l->run.init, err) < 0) return -1;
     mark(l, STEP_MAPPED);
     return 0;
@@ -169,7 +174,9 @@ static int prepare_stdio(struct launch *l, struct error *err) {
     const struct spec *spec = l->run.spec;
     struct fence *f = &l->fence;
     enum spec_stdio modes[3] = {spec->stdin_mode, spec->stdout_mode, spec->stderr_mode};
-    if (output_open(&l->run.output, spec, l->dir_fd, l->program_ends, err) < 0) return -1;
+    if (output_open(&l->run.output, spec, l->dir_fd, l->program_ends, err) < 0 ||
+        gate_open(&l->run, &f->gate, err) < 0)
+        return -1;
     l->null_fd = openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC);
     if (l->null_fd < 0) return error_sys(err, errno, "/dev/null");
     for (int i = 0; i < 3; i++) {
@@ -276,6 +283,7 @@ static int tell_init(struct launch *l, struct error *err) {
     /* The program's ends are init's now: ours would keep the streams open. */
     close_fd(&l->program_ends[0]);
     close_fd(&l->program_ends[1]);
+    close_fd(&f->gate);
     mark(l, STEP_TOLD);
     return 0;
 }
@@ -305,7 +313,9 @@ static int report(struct launch *l, struct error *err) {
 
 static int start(struct launch *l, struct error *err) {
     struct run *r = &l->run;
-    if (tell_init(l, err) < 0 || prepare_watch(l, err) < 0 || setup_await(r, err) < 0) return -1;
+    if (tell_init(l, err) < 0 || prepare_watch(l, err) < 0 || setup_await(r, err) < 0 ||
+        gate_start(r, err) < 0)
+        return -1;
     /* What init and payload noted is believed until the release. */
     memcpy(l->fence.notes, l->fence.page->notes, sizeof l->fence.notes);
     l->fence.noting = l->fence.notes;
@@ -346,7 +356,8 @@ static void give_back(struct launch *l) {
     else supervise_kill(r);
     output_close(&r->output);
     supervise_close(r);
-    for (int i = 0; i < FENCE_HANDLES; i++) close_fd(&r->handles[i]);
+    gate_close(r);
+    for (int i = 0; i < MOST_HANDLES; i++) close_fd(&r->handles[i]);
     close_fd(&r->userns);
     close_fd(&r->signals);
     close_fd(&r->workspace);
@@ -361,6 +372,7 @@ static void give_back(struct launch *l) {
         close_fd(&l->fence.release[i]);
         close_fd(&l->program_ends[i]);
     }
+    close_fd(&l->fence.gate);
     close_fd(&l->null_fd);
     plan_clear(&l->fence.base);
     plan_clear(&l->fence.plan);
@@ -404,7 +416,8 @@ int launch_ahead(struct launch *l, const char *name, struct error *err) {
 
 bool launch_fits(const struct spec *spec) {
     const struct spec_limits *limits = &spec->limits;
-    return !spec->cpus && !limits->cpu_percent && !limits->io_count && !limits->cpus_exclusive;
+    return spec->clock.kind != CLOCK_GATED && !spec->cpus && !limits->cpu_percent &&
+           !limits->io_count && !limits->cpus_exclusive;
 }
 
 int launch_signals(const struct launch *l) {
@@ -427,6 +440,7 @@ int launch_run(struct launch *l, const struct spec *spec, int dir_fd, bool print
     result->steal_ns = result->pressure_cpu_ns = result->pressure_memory_ns = -1;
     result->pressure_io_ns = result->frequency_khz = -1;
     result->io_read_bytes = result->io_write_bytes = -1;
+    result->init_wall_ns = result->init_cpu_ns = result->outside_ns = -1;
     if (run_all(l, &why) < 0) fail(result, &why);
     result->t_done = clock_mono_ns();
     mark(l, STEP_COLLECTED);

@@ -69,6 +69,8 @@ static int open_source(struct mount_step *s, struct error *err) {
         return error_set(err, ERROR_INVALID, "mount source %s: not %s", s->source,
                          node ? "a character device" : "a folder or a regular file");
     s->is_folder = S_ISDIR(st.st_mode);
+    if (s->kind == MOUNT_LATER && !s->is_folder)
+        return error_set(err, ERROR_INVALID, "mount source %s: not a folder", s->source);
     if (set_attributes(s->fd, s->attributes, true) < 0)
         return error_sys(err, errno, "set the flags of mount source %s", s->source);
     return 0;
@@ -76,7 +78,9 @@ static int open_source(struct mount_step *s, struct error *err) {
 
 int mounts_open_sources(struct mount_plan *plan, struct error *err) {
     for (size_t i = 0; i < plan->count; i++)
-        if (plan->steps[i].kind == MOUNT_BIND && open_source(&plan->steps[i], err) < 0) return -1;
+        if ((plan->steps[i].kind == MOUNT_BIND || plan->steps[i].kind == MOUNT_LATER) &&
+            open_source(&plan->steps[i], err) < 0)
+            return -1;
     return 0;
 }
 
@@ -210,6 +214,25 @@ static int step_bind(struct site *site, struct mount_step *s, struct error *err)
     return r;
 }
 
+static int step_later(struct site *site, struct mount_step *s, int *handle, struct error *err) {
+    _cleanup_close_ int folder = open_folder(site->root, s->target + 1, err);
+    if (folder < 0) return -1;
+    *handle = s->fd;
+    s->fd = -1;
+    return 0;
+}
+
+int mounts_attach(int root, const char *target, int mount, struct error *err) {
+    struct site site = {.root = root, .folder = -1};
+    const char *name = NULL;
+    int folder = folder_of(&site, target, &name, err);
+    if (folder < 0) return -1;
+    int r = attach_name(mount, folder, name);
+    if (r < 0) error_sys(err, errno, "mount on %s", target);
+    if (site.folder >= 0) close(site.folder);
+    return r;
+}
+
 static int make_tmpfs(const struct mount_step *s, struct error *err) {
     char text[32];
     _cleanup_close_ int fs = fs_open("tmpfs");
@@ -317,6 +340,7 @@ static int run_step(struct site *site, struct mount_step *s, int *handles, int o
     case MOUNT_LINK: return step_link(site, s, err);
     case MOUNT_TEXT: return step_text(site, s, err);
     case MOUNT_BIND: return step_bind(site, s, err);
+    case MOUNT_LATER: return step_later(site, s, &handles[s->handle], err);
     case MOUNT_TMPFS: return step_tmpfs(site, s, s->handle >= 0 ? &handles[s->handle] : NULL, err);
     case MOUNT_PROC: return step_proc(site, s, own_proc >= 0 ? &handles[own_proc] : NULL, err);
     case MOUNT_DEVPTS: return step_devpts(site, s, err);

@@ -26,6 +26,8 @@ enum mount_kind {
     MOUNT_LINK,   /* a symbolic link of the root to `source` */
     MOUNT_TEXT,   /* a file of the root with the text `source` */
     MOUNT_BIND,   /* `source` of the host */
+    MOUNT_LATER,  /* the same, a folder, which is only made ready: its handle is mounted
+                     on the folder later, see mounts_attach() */
     MOUNT_TMPFS,
     MOUNT_PROC,
     MOUNT_DEVPTS,
@@ -65,6 +67,10 @@ int plan_base(struct mount_plan *out, struct error *err);
 int plan_make(const struct spec *spec, const struct policy *policy, struct mount_plan *out,
               struct error *err);
 void plan_clear(struct mount_plan *plan);
+
+/* Mounts a detached mount on a folder that exists below `root`, reached through no
+ * link; for one that has entered the mount namespace. */
+int mounts_attach(int root, const char *target, int mount, struct error *err);
 
 /* Opens the sources of the bind steps as detached mounts with their attributes:
  * by the launcher when it is root (init can no longer reach folders of mode

@@ -42,12 +42,28 @@ static bool copy_list(struct fence_page *page, char *const *from, char ***out) {
     return list;
 }
 
+/* The spec's, and for a gated program where it talks to the clock. */
+static bool copy_environment(struct fence_page *page, const struct spec *from, char ***out) {
+    char control[40];
+    size_t n = 0;
+    if (from->clock.kind != CLOCK_GATED) return copy_list(page, from->env, out);
+    while (from->env[n]) n++;
+    _cleanup_free_ char **env = calloc(n + 2, sizeof *env);
+    if (!env) return false;
+    for (size_t i = 0; i < n; i++) env[i] = from->env[i];
+    snprintf(control, sizeof control, "PADDOCK_CONTROL=%d", SPEC_CONTROL_FD);
+    env[n] = control;
+    return copy_list(page, env, out);
+}
+
 static bool copy_spec(struct fence_page *page, const struct spec *from) {
     struct spec *to = &page->order.spec;
     to->network = from->network;
     to->limits = from->limits;
     to->learn = from->learn;
-    return copy_list(page, from->argv, &to->argv) && copy_list(page, from->env, &to->env) &&
+    to->clock.kind = from->clock.kind;
+    to->clock.gate.data_count = from->clock.gate.data_count;
+    return copy_list(page, from->argv, &to->argv) && copy_environment(page, from, &to->env) &&
            copy_text(page, from->cwd, &to->cwd) && copy_text(page, from->hostname, &to->hostname);
 }
 

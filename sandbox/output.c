@@ -51,6 +51,8 @@ int output_open(struct output *o, const struct spec *spec, int dir_fd, int progr
     if (open_stream(&o->streams[0], dir_fd, "stdout", STDOUT_FILENO, &program_ends[0], err) < 0 ||
         open_stream(&o->streams[1], dir_fd, "stderr", STDERR_FILENO, &program_ends[1], err) < 0)
         return -1;
+    if (spec->clock.kind == CLOCK_LINES && !(o->matcher = lines_open(&spec->clock.lines, err)))
+        return -1;
     return 0;
 }
 
@@ -82,8 +84,7 @@ static void flush_stamps(struct output *o) {
     o->lines.len = 0;
 }
 
-static void stamp(struct output *o, const struct output_stream *s, size_t len) {
-    int64_t now = clock_mono_ns();
+static void stamp(struct output *o, const struct output_stream *s, size_t len, int64_t now) {
     if (!o->first_ns) o->first_ns = now;
     if (o->stamps < 0 || o->line_count >= STAMPS_MOST) return;
     o->line_count++;
@@ -99,7 +100,9 @@ static void keep(struct output *o, struct output_stream *s, const char *data, si
         o->truncated = true;
     }
     if (len == 0) return;
-    stamp(o, s, len);
+    int64_t now = clock_mono_ns();
+    stamp(o, s, len, now);
+    if (o->matcher) lines_feed(o->matcher, s == &o->streams[1], data, len, now);
     if (s->file >= 0 && write_all(s->file, data, len) < 0 && !o->error) o->error = errno;
     if (s->copy >= 0) buf_append(&s->waiting, data, len);
     s->bytes += (int64_t)len;
@@ -185,4 +188,6 @@ void output_close(struct output *o) {
     if (o->stamps >= 0) close(o->stamps);
     o->stamps = -1;
     buf_free(&o->lines);
+    lines_close(o->matcher);
+    o->matcher = NULL;
 }

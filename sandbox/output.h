@@ -10,6 +10,7 @@
 
 #include "common/buf.h"
 #include "common/error.h"
+#include "sandbox/lines.h"
 #include "sandbox/spec.h"
 
 #include <stdbool.h>
@@ -36,7 +37,8 @@ struct output {
     int stamps; /* -1: none */
     struct buf lines;
     int64_t line_count;
-    int error; /* errno of the first failed write to the run folder */
+    int error;             /* errno of the first failed write to the run folder */
+    struct lines *matcher; /* of a clock of lines; NULL: another clock */
 };
 
 /* Makes pipes for the streams that are captured. `program_ends` gets what the

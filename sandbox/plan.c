@@ -253,6 +253,12 @@ int plan_make(const struct spec *spec, const struct policy *policy, struct mount
         add_bind(out, m->target, m->source,
                  SAFE | (m->writable ? 0 : MOUNT_ATTR_RDONLY) | (m->exec ? 0 : MOUNT_ATTR_NOEXEC));
     }
+    for (size_t i = 0; i < spec->clock.gate.data_count; i++) {
+        const struct spec_mount *m = &spec->clock.gate.data[i];
+        struct mount_step *s = add(out, MOUNT_LATER, m->target, m->source);
+        s->attributes = CONST | MOUNT_ATTR_NOEXEC;
+        s->handle = FENCE_HANDLES + (int)i;
+    }
     return out->failed ? error_sys(err, ENOMEM, "mount plan") : 0;
 }
 

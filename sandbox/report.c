@@ -150,6 +150,19 @@ static int add_sized(struct result *r, const char *name, int64_t value, const ch
     return add_limit(r, name, value, ENFORCER_KERNEL, value ? "size of the tmpfs" : otherwise, err);
 }
 
+static int add_gate(struct result *r, const struct cgroup *cg, const struct spec_gate *g,
+                    struct error *err) {
+    const char *detail = "";
+    if (add_limit(r, "init-wall", g->init_wall_ms, ENFORCER_WATCHER, "timer of the launcher", err) <
+            0 ||
+        add_plain(r, "init-cpu", g->init_cpu_ms, ENFORCER_WATCHER, "read at intervals", err) < 0)
+        return -1;
+    if (cgroup_enforces(cg, CGROUP_FREEZE, &detail))
+        return add_limit(r, "gate-freeze", 1, ENFORCER_KERNEL, detail, err);
+    _cleanup_free_ char *text = str_printf("runs on until it is killed: %s", detail);
+    return add_limit(r, "gate-freeze", 1, ENFORCER_NONE, text ? text : detail, err);
+}
+
 int report_limits(const struct fence *f, const struct cgroup *cg, struct result *r,
                   struct error *err) {
     const struct spec_limits *l = &f->spec->limits;
@@ -170,6 +183,8 @@ int report_limits(const struct fence *f, const struct cgroup *cg, struct result 
         add_kernel(r, cg, "memory-high", l->memory_high_bytes, CGROUP_MEMORY_HIGH, err) < 0 ||
         add_kernel(r, cg, "io", (int64_t)l->io_count, CGROUP_IO_RATE, err) < 0 ||
         add_kernel(r, cg, "cpus-exclusive", l->cpus_exclusive, CGROUP_EXCLUSIVE, err) < 0)
+        return -1;
+    if (f->spec->clock.kind == CLOCK_GATED && add_gate(r, cg, &f->spec->clock.gate, err) < 0)
         return -1;
     if (!f->spec->cpus) return 0;
     const char *detail = "";

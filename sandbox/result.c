@@ -9,7 +9,8 @@ enum { RESULT_BYTES = 8 << 20, RESULT_LIST = 4096 };
 
 static const char *const ended_names[] = {
     "exit",         "signal",     "wall-limit",       "cpu-limit",   "memory-limit", "pids-limit",
-    "output-limit", "disk-limit", "policy-violation", "setup-error", "cancelled",    NULL};
+    "output-limit", "disk-limit", "policy-violation", "setup-error", "cancelled",    "done",
+    "clock",        NULL};
 static const char *const state_names[] = {"on", "weaker", "off", NULL};
 static const char *const enforcer_names[] = {"none", "kernel", "rlimit", "watcher", NULL};
 
@@ -51,6 +52,14 @@ static const struct number numbers[] = {
     NUMBER(pressure_io_ns),
     NUMBER(launcher_cpu_ns),
     NUMBER(frequency_khz),
+};
+
+/* Those that a result of an older version lacks: −1 then. */
+static const struct number later[] = {
+    NUMBER(t_release),
+    NUMBER(init_wall_ns),
+    NUMBER(init_cpu_ns),
+    NUMBER(outside_ns),
 };
 
 static const struct number texts[] = {
@@ -121,6 +130,8 @@ int result_encode(const struct result *r, struct json_writer *w, struct error *e
         json_put_string(w, texts[i].key, *text_at(r, &texts[i]));
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
         json_put_int(w, numbers[i].key, *number_at(r, &numbers[i]));
+    for (size_t i = 0; i < ARRAY_SIZE(later); i++)
+        json_put_int(w, later[i].key, *number_at(r, &later[i]));
     json_put_bool(w, "output_truncated", r->output_truncated);
     violation_encode(r->violation, w);
     encode_layers(r, w);
@@ -222,6 +233,10 @@ int result_decode(const struct json *doc, struct result *out, struct error *err)
         get_text(&r, texts[i].key, text_at(out, &texts[i]));
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
         json_get_int(&r, numbers[i].key, JSON_REQUIRED, -1, INT64_MAX, number_at(out, &numbers[i]));
+    for (size_t i = 0; i < ARRAY_SIZE(later); i++) {
+        *number_at(out, &later[i]) = -1;
+        json_get_int(&r, later[i].key, JSON_OPTIONAL, -1, INT64_MAX, number_at(out, &later[i]));
+    }
     json_get_bool(&r, "output_truncated", JSON_REQUIRED, &out->output_truncated);
     const struct json *violation = json_get(&r, "violation", JSON_OPTIONAL);
     const struct json *fence = json_get_array(&r, "fence", JSON_REQUIRED);
@@ -272,6 +287,7 @@ void result_clear(struct result *r) {
 int result_exit_status(const struct result *r) {
     switch (r->ended) {
     case ENDED_EXIT: return r->exit_code;
+    case ENDED_DONE: return 0;
     case ENDED_WALL_LIMIT:
     case ENDED_CPU_LIMIT: return 124;
     case ENDED_SETUP_ERROR: return 125;

@@ -25,6 +25,8 @@ enum ended {
     ENDED_POLICY_VIOLATION, /* a forbidden system call killed it */
     ENDED_SETUP_ERROR,      /* the fence could not be built; nothing ran */
     ENDED_CANCELLED,        /* the launcher was told to stop (SIGTERM, SIGINT) */
+    ENDED_DONE,             /* a gated program said DONE, and was killed then */
+    ENDED_CLOCK,            /* a gated program broke the clock's protocol */
 };
 
 const char *ended_name(enum ended e); /* "exit", "wall-limit", … */
@@ -77,12 +79,16 @@ struct result {
     /* Monotonic ns stamps; 0 when never reached. */
     int64_t t_launch;      /* launcher's main began */
     int64_t t_ready;       /* the fence stood */
-    int64_t t_clock_start; /* the program was released to exec */
+    int64_t t_release;     /* the program was released to exec */
+    int64_t t_clock_start; /* the same; of a gated one GO, of lines the first of the two */
     int64_t t_first_output;
-    int64_t t_clock_stop; /* the program's end was seen */
+    int64_t t_clock_stop; /* the program's end was seen; or DONE, or the second line */
     int64_t t_empty;      /* no process of the sandbox was left */
     int64_t t_done;       /* teardown and collection finished */
-    int64_t wall_ns;      /* t_clock_stop − t_clock_start: the official time */
+    int64_t wall_ns;      /* the official time: t_clock_stop − t_clock_start, and of a clock
+                             of lines what is outside of them beyond what is free */
+    int64_t init_wall_ns, init_cpu_ns; /* of a gated program, up to READY; −1: none */
+    int64_t outside_ns;                /* of a clock of lines; −1: another clock */
 
     int64_t cpu_user_ns, cpu_system_ns; /* of the whole tree */
     int64_t memory_peak_bytes;

@@ -20,8 +20,8 @@ struct setup {
     int seeding; /* pidfd of the copy; -1: none or done */
 };
 
-static void take_handles(struct run *r, const int fds[FENCE_HANDLES]) {
-    for (int i = 0; i < FENCE_HANDLES; i++) {
+static void take_handles(struct run *r, const int *fds, size_t count) {
+    for (size_t i = 0; i < count; i++) {
         /* An unused one is a stand-in (init.c). */
         bool used = i != HANDLE_PROC || r->fence->own_proc;
         if (used) r->handles[i] = fds[i];
@@ -31,8 +31,8 @@ static void take_handles(struct run *r, const int fds[FENCE_HANDLES]) {
 
 static int read_control(struct run *r, struct setup *s, struct error *err) {
     char message = 0;
-    int fds[FENCE_HANDLES];
-    size_t count = FENCE_HANDLES;
+    int fds[MOST_HANDLES];
+    size_t count = MOST_HANDLES;
     ssize_t n = pass_receive(r->fence->control[0], &message, 1, fds, &count, MSG_DONTWAIT);
     if (n < 0) return errno == EAGAIN ? 0 : error_sys(err, errno, "control");
     if (n == 0 || message == CONTROL_FAILED || message == CONTROL_ENDED)
@@ -42,7 +42,7 @@ static int read_control(struct run *r, struct setup *s, struct error *err) {
         step_mark(&r->fence->page->steps, STEP_LAUNCHER, STEP_INIT_READY);
     }
     if (message != CONTROL_MOUNTS) return 0;
-    if (count == FENCE_HANDLES) take_handles(r, fds);
+    if (count == FENCE_HANDLES + r->spec->clock.gate.data_count) take_handles(r, fds, count);
     if (r->handles[HANDLE_WORKSPACE] < 0)
         return error_set(err, ERROR_INTERNAL, "the workspace's descriptor did not arrive");
     if (r->workspace < 0) return 0;

@@ -17,7 +17,6 @@ enum {
 
 static const char *const network_names[] = {"none", "loopback", NULL};
 static const char *const stdio_names[] = {"null", "file", "inherit", "tee", NULL};
-static const char *const clock_names[] = {"process", NULL};
 
 /* An absolute path without "", "." or "..": what it names cannot depend on how
  * it is walked. */
@@ -25,31 +24,32 @@ bool spec_is_clean_path(const char *path) {
     return path[0] == '/' && (path[1] == '\0' || path_is_confined(path + 1));
 }
 
-static void get_path(struct json_reader *r, const char *key, enum json_need need, char **out) {
+void spec_get_path(struct json_reader *r, const char *key, enum json_need need, char **out) {
     json_get_string(r, key, need, out);
     if (*out && !spec_is_clean_path(*out))
         json_reader_fail(r, json_find(r->object, key),
                          "must be an absolute path without \".\", \"..\" or empty parts");
 }
 
-/* A mount point inside: not the root, and not where the fence has its own. */
-static void get_target(struct json_reader *r, const char *key, enum json_need need, char **out) {
+bool spec_is_below(const char *path, const char *folder) {
+    size_t n = strlen(folder);
+    return strncmp(path, folder, n) == 0 && (path[n] == '\0' || path[n] == '/');
+}
+
+void spec_get_target(struct json_reader *r, const char *key, enum json_need need, char **out) {
     static const char *const ours[] = {"/proc", "/dev", "/sys"};
-    get_path(r, key, need, out);
+    spec_get_path(r, key, need, out);
     if (!*out) return;
     bool taken = strcmp(*out, "/") == 0;
-    for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
-        size_t n = strlen(ours[i]);
-        taken |= strncmp(*out, ours[i], n) == 0 && ((*out)[n] == '\0' || (*out)[n] == '/');
-    }
+    for (size_t i = 0; i < ARRAY_SIZE(ours); i++) taken |= spec_is_below(*out, ours[i]);
     if (taken) json_reader_fail(r, json_find(r->object, key), "\"%s\" belongs to the fence", *out);
 }
 
 static int decode_mount(const struct json *v, struct spec_mount *m, struct error *err) {
     struct json_reader r;
     json_object(&r, v, err);
-    get_path(&r, "source", JSON_REQUIRED, &m->source);
-    get_target(&r, "target", JSON_REQUIRED, &m->target);
+    spec_get_path(&r, "source", JSON_REQUIRED, &m->source);
+    spec_get_target(&r, "target", JSON_REQUIRED, &m->target);
     json_get_bool(&r, "writable", JSON_OPTIONAL, &m->writable);
     json_get_bool(&r, "exec", JSON_OPTIONAL, &m->exec);
     return json_object_end(&r);
@@ -116,8 +116,8 @@ static int decode_workspace(const struct json *v, struct spec *out, struct error
     if (v) {
         struct json_reader r;
         json_object(&r, v, err);
-        get_path(&r, "source", JSON_OPTIONAL, &out->workspace_source);
-        get_target(&r, "target", JSON_OPTIONAL, &out->workspace_target);
+        spec_get_path(&r, "source", JSON_OPTIONAL, &out->workspace_source);
+        spec_get_target(&r, "target", JSON_OPTIONAL, &out->workspace_target);
         if (json_object_end(&r) < 0) return -1;
     }
     if (!out->workspace_target && !(out->workspace_target = strdup("/work")))
@@ -207,12 +207,12 @@ static int default_string(char **slot, const char *text, struct error *err) {
 
 int spec_decode(const struct json *doc, struct spec *out, struct error *err) {
     struct json_reader r;
-    int network = NETWORK_NONE, clock = CLOCK_PROCESS;
+    int network = NETWORK_NONE;
     json_object(&r, doc, err);
     json_get_string(&r, "id", JSON_REQUIRED, &out->id);
     json_get_strv(&r, "argv", JSON_REQUIRED, &out->argv);
     json_get_strv(&r, "env", JSON_OPTIONAL, &out->env);
-    get_path(&r, "cwd", JSON_OPTIONAL, &out->cwd);
+    spec_get_path(&r, "cwd", JSON_OPTIONAL, &out->cwd);
     json_get_string(&r, "hostname", JSON_OPTIONAL, &out->hostname);
     json_get_string(&r, "image", JSON_OPTIONAL, &out->image);
     json_get_string(&r, "policy", JSON_REQUIRED, &out->policy);
@@ -222,23 +222,27 @@ int spec_decode(const struct json *doc, struct spec *out, struct error *err) {
     const struct json *mounts = json_get_array(&r, "mounts", JSON_OPTIONAL);
     const struct json *limits = json_get_object(&r, "limits", JSON_OPTIONAL);
     json_get_string(&r, "cpus", JSON_OPTIONAL, &out->cpus);
-    json_get_enum(&r, "clock", JSON_OPTIONAL, clock_names, &clock);
+    const struct json *clock = json_get(&r, "clock", JSON_OPTIONAL);
     decode_stdio(&r, out);
     const struct json *collect = json_get_array(&r, "collect", JSON_OPTIONAL);
     json_get_strv(&r, "require", JSON_OPTIONAL, &out->require);
-    get_path(&r, "dir", JSON_OPTIONAL, &out->dir);
+    spec_get_path(&r, "dir", JSON_OPTIONAL, &out->dir);
     const struct json *labels = json_get_object(&r, "labels", JSON_OPTIONAL);
     check_arguments(&r, out);
     check_names(&r, out);
     if (json_object_end(&r) < 0) return -1;
     out->network = (enum spec_network)network;
-    out->clock = (enum spec_clock)clock;
     if (decode_workspace(workspace, out, err) < 0 || decode_mounts(mounts, out, err) < 0 ||
         (limits && spec_limits_decode(limits, &out->limits, err) < 0) ||
-        decode_collection(collect, out, err) < 0)
+        decode_collection(collect, out, err) < 0 ||
+        (clock &&
+         (spec_clock_decode(clock, &out->clock, err) < 0 || spec_clock_check(clock, out, err) < 0)))
         return -1;
     if (out->limits.cpus_exclusive && !out->cpus)
         return json_error(json_find(limits, "cpus_exclusive"), err, "needs the list \"cpus\"");
+    bool passed_on = out->stdout_mode == STDIO_INHERIT || out->stderr_mode == STDIO_INHERIT;
+    if (out->clock.kind == CLOCK_LINES && passed_on)
+        return json_error(clock, err, "needs stdout and stderr captured, not inherited");
     out->labels_kept = labels != NULL;
     if (labels && !(out->labels = copy_value(labels, err))) return -1;
     if (!out->env && !(out->env = calloc(1, sizeof *out->env)))
@@ -314,7 +318,7 @@ int spec_encode(const struct spec *s, struct json_writer *w, struct error *err) 
     encode_mounts(s, w);
     spec_limits_encode(&s->limits, w);
     put_optional(w, "cpus", s->cpus);
-    json_put_string(w, "clock", clock_names[s->clock]);
+    spec_clock_encode(&s->clock, w);
     json_put_string(w, "stdin", stdio_names[s->stdin_mode]);
     json_put_string(w, "stdout", stdio_names[s->stdout_mode]);
     json_put_string(w, "stderr", stdio_names[s->stderr_mode]);
@@ -343,6 +347,7 @@ void spec_clear(struct spec *s) {
     free(s->mounts);
     spec_limits_clear(&s->limits);
     free(s->cpus);
+    spec_clock_clear(&s->clock);
     for (size_t i = 0; i < s->collect_count; i++) {
         free(s->collect[i].path);
         free(s->collect[i].as);

@@ -69,7 +69,36 @@ struct spec_limits {
     bool cpus_exclusive; /* nobody outside runs on the spec's `cpus` */
 };
 
-enum spec_clock { CLOCK_PROCESS }; /* gated and lines: later */
+/* From what to what the official time goes (docs/reference/spec.md). */
+enum spec_clock_kind {
+    CLOCK_PROCESS, /* from the release of the exec to the end of the program */
+    CLOCK_GATED,   /* from GO, when the program gets its data, to its DONE */
+    CLOCK_LINES,   /* from one line of its output to another */
+};
+
+enum { SPEC_GATE_DATA = 16, SPEC_CONTROL_FD = 4 };
+
+/* A program that gets ready on nothing of the task's own, within this budget, and
+ * only then is given its data (gate.h). */
+struct spec_gate {
+    int64_t init_wall_ms;    /* from the release to READY */
+    int64_t init_cpu_ms;     /* … and of the whole tree, to GO; 0: as much as the wall allows */
+    struct spec_mount *data; /* folders, read-only, moved in at GO; at most SPEC_GATE_DATA */
+    size_t data_count;
+};
+
+/* Lines of a program that cannot speak the gate's protocol (lines.h): POSIX
+ * extended regular expressions, looked for in stdout and stderr. */
+struct spec_lines {
+    char *start, *stop;
+    int64_t outside_ms; /* so much time outside of the two is free; the rest counts */
+};
+
+struct spec_clock {
+    enum spec_clock_kind kind;
+    struct spec_gate gate;   /* of CLOCK_GATED */
+    struct spec_lines lines; /* of CLOCK_LINES */
+};
 
 struct spec {
     char *id; /* str_is_name(); unique among live sandboxes */
@@ -90,7 +119,7 @@ struct spec {
 
     struct spec_limits limits;
     char *cpus; /* cpu list such as "0-1"; NULL: all */
-    enum spec_clock clock;
+    struct spec_clock clock;
     enum spec_stdio stdin_mode, stdout_mode, stderr_mode;
 
     struct spec_collect *collect;
@@ -102,6 +131,12 @@ struct spec {
     bool labels_kept;    /* whether `labels` below was given */
     struct json *labels; /* any object; copied to the result untouched; owned */
 };
+
+/* The member "clock" of a spec or of a task's phase, the latter without data. `out`
+ * zero before, spec_clock_clear() after. */
+int spec_clock_decode(const struct json *v, struct spec_clock *out, struct error *err);
+void spec_clock_encode(const struct spec_clock *clock, struct json_writer *w);
+void spec_clock_clear(struct spec_clock *clock);
 
 /* Decodes and validates a whole document. `out` is to be zero before and must
  * be given to spec_clear() after, on success or failure. */

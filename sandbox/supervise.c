@@ -7,6 +7,7 @@
 #include "sandbox/weaken.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -41,7 +42,9 @@ enum source {
     ERR_COPY,
     OOM,
     DEADLINE,
-    LOOK
+    LOOK,
+    GATE,
+    MOVER
 };
 
 static int listen_to(struct loop *l, enum source source, int fd, struct error *err) {
@@ -75,7 +78,8 @@ static int loop_open(struct loop *l, struct run *r, struct error *err) {
         listen_to(l, OUT, r->output.streams[0].pipe, err) < 0 ||
         listen_to(l, ERR, r->output.streams[1].pipe, err) < 0 ||
         listen_to(l, OOM, cgroup_oom_fd(r->cg), err) < 0 ||
-        listen_to(l, DEADLINE, l->deadline, err) < 0 || listen_to(l, LOOK, l->look, err) < 0)
+        listen_to(l, DEADLINE, l->deadline, err) < 0 || listen_to(l, LOOK, l->look, err) < 0 ||
+        listen_to(l, GATE, r->gate.control, err) < 0)
         return -1;
     return 0;
 }
@@ -94,6 +98,11 @@ void supervise_close(struct run *r) {
 }
 
 /* ---- ending ---- */
+
+static void set_error(struct result *res, char *text) {
+    free(res->error);
+    res->error = text;
+}
 
 static void mark(const struct run *r, enum step step) {
     step_mark(&r->fence->page->steps, STEP_LAUNCHER, step);
@@ -119,6 +128,7 @@ static void end(struct run *r, struct loop *l, enum ended ended, int64_t grace_m
     if (r->decided || r->reported) return;
     r->decided = true;
     r->result->ended = ended;
+    if (ended != ENDED_DONE) gate_thaw(r); /* it is to hear of it */
     if (grace_ms <= 0) {
         kill_program(r, l);
         return;
@@ -144,7 +154,8 @@ static void on_control(struct run *r, struct loop *l) {
     struct control_end message = {0};
     ssize_t n = recv(r->fence->control[0], &message, sizeof message, MSG_DONTWAIT);
     if (n == sizeof message && message.message == CONTROL_ENDED) {
-        r->result->t_clock_stop = clock_mono_ns();
+        if (r->gate.state == GATE_NONE || r->gate.state == GATE_OPEN)
+            r->result->t_clock_stop = clock_mono_ns();
         mark(r, STEP_ENDED);
         r->reported = true;
         r->status = message.status;
@@ -175,7 +186,11 @@ static void on_listener(struct run *r, struct loop *l) {
 static void on_deadline(struct run *r, struct loop *l) {
     uint64_t times;
     if (read(l->deadline, &times, sizeof times) < 0) return;
-    if (!r->decided) {
+    if (!r->decided && r->gate.state == GATE_INIT) {
+        set_error(r->result, str_printf("not READY after %" PRId64 " ms of INIT",
+                                        r->spec->clock.gate.init_wall_ms));
+        end(r, l, ENDED_WALL_LIMIT, 0);
+    } else if (!r->decided) {
         end(r, l, ENDED_WALL_LIMIT, r->spec->limits.grace_ms);
     } else if (!l->killing) {
         kill_program(r, l);
@@ -190,6 +205,7 @@ static void on_look(struct run *r, struct loop *l) {
     enum ended ended = ENDED_EXIT;
     if (read(l->look, &times, sizeof times) < 0 || r->decided || r->reported) return;
     if (watch_look(&r->watch, &ended)) end(r, l, ended, 0);
+    else if (gate_over(r, r->watch.cpu_ns)) end(r, l, ENDED_CPU_LIMIT, 0);
     else arm(l->look, clock_mono_ns() + watch_pause(&r->watch));
 }
 
@@ -219,6 +235,27 @@ static void on_copy(struct run *r, struct loop *l, int i) {
     if (s->pipe >= 0) listen_to(l, i ? ERR : OUT, s->pipe, NULL);
 }
 
+static void limit_wall(const struct loop *l, int64_t ms) {
+    bool limited = ms && !weaken("watchers");
+    arm(l->deadline, limited ? clock_mono_ns() + ms * NS_PER_MS : 0);
+}
+
+static void on_gate(struct run *r, struct loop *l, enum gate_news news) {
+    switch (news) {
+    case GATE_QUIET: return;
+    case GATE_CLOSED: forget(l, r->gate.control); return;
+    case GATE_WAITS:
+        if (!r->decided) arm(l->deadline, 0);
+        return;
+    case GATE_OPENED:
+        if (!r->decided) limit_wall(l, r->spec->limits.wall_ms);
+        return;
+    case GATE_FINISHED: end(r, l, ENDED_DONE, 0); return;
+    case GATE_OVER: end(r, l, ENDED_CPU_LIMIT, 0); return;
+    case GATE_BROKEN: end(r, l, ENDED_CLOCK, 0); return;
+    }
+}
+
 static void on_event(struct run *r, struct loop *l, enum source source) {
     switch (source) {
     case SIGNALS: on_signals(r, l); return;
@@ -242,6 +279,8 @@ static void on_event(struct run *r, struct loop *l, enum source source) {
         return;
     case DEADLINE: on_deadline(r, l); return;
     case LOOK: on_look(r, l); return;
+    case GATE: on_gate(r, l, gate_serve(r)); return;
+    case MOVER: on_gate(r, l, gate_moved(r)); return;
     }
 }
 
@@ -251,12 +290,15 @@ static int release(struct run *r, struct loop *l, struct error *err) {
     watch_open(&r->watch, r->spec, r->cg, r->handles);
     char go = RELEASE_GO;
     int64_t now = clock_mono_ns();
-    r->result->t_clock_start = now;
+    bool gated = r->gate.state != GATE_NONE;
+    r->result->t_release = now;
+    if (!gated) r->result->t_clock_start = now;
     r->output.start_ns = now;
-    if (r->spec->limits.wall_ms && !weaken("watchers"))
-        arm(l->deadline, now + r->spec->limits.wall_ms * NS_PER_MS);
+    limit_wall(l, gated ? r->spec->clock.gate.init_wall_ms : r->spec->limits.wall_ms);
     arm(l->look, now + watch_pause(&r->watch));
-    if (listen_to(l, LISTENER, r->listener, err) < 0) return -1; /* it came with "ready" */
+    if (listen_to(l, LISTENER, r->listener, err) < 0 || /* it came with "ready" */
+        listen_to(l, MOVER, r->gate.mover, err) < 0)
+        return -1;
     if (send(r->fence->release[0], &go, 1, MSG_NOSIGNAL) != 1)
         return error_sys(err, errno, "release the program");
     mark(r, STEP_RELEASED);
@@ -275,7 +317,7 @@ static bool is_empty(const struct run *r) {
 
 static int run_loop(struct run *r, struct loop *l, struct error *err) {
     while (!r->gone && !(r->empty = r->reported && is_empty(r))) {
-        struct epoll_event events[12];
+        struct epoll_event events[16];
         int n = epoll_wait(l->epoll, events, ARRAY_SIZE(events), -1);
         if (n < 0 && errno != EINTR) return error_sys(err, errno, "epoll");
         /* A violation counts also when the program has just left. What init said is
@@ -333,11 +375,6 @@ void supervise_let_go(struct run *r) {
 
 /* ---- how it ended ---- */
 
-static void set_error(struct result *res, char *text) {
-    free(res->error);
-    res->error = text;
-}
-
 static void judge_status(struct run *r) {
     struct result *res = r->result;
     if (!r->reported) {
@@ -379,7 +416,8 @@ static void judge(struct run *r) {
     if (res->ended == ENDED_POLICY_VIOLATION) violation_report(r);
     /* It may have left by itself when asked to. */
     bool asked = res->ended == ENDED_WALL_LIMIT || res->ended == ENDED_CANCELLED;
-    if (res->ended != ENDED_EXIT && !res->signal) res->signal = asked ? SIGTERM : SIGKILL;
+    if (res->ended == ENDED_DONE) res->signal = res->exit_code = 0;
+    else if (res->ended != ENDED_EXIT && !res->signal) res->signal = asked ? SIGTERM : SIGKILL;
 }
 
 static int64_t timeval_ns(struct timeval t) {
@@ -415,6 +453,15 @@ static void account(struct run *r) {
     res->frequency_khz = witness_frequency();
 }
 
+/* The official time. A gate that was never opened has none. */
+static void settle_clock(struct run *r) {
+    struct result *res = r->result;
+    if (!res->t_clock_start) return;
+    if (!res->t_clock_stop) res->t_clock_stop = res->t_empty;
+    res->wall_ns = res->t_clock_stop - res->t_clock_start;
+    if (r->output.matcher) lines_settle(r->output.matcher, res);
+}
+
 int supervise(struct run *r, struct error *err) {
     int result = run_loop(r, &r->loop, err);
     if (result == 0 && !r->empty) r->empty = is_empty(r);
@@ -423,10 +470,9 @@ int supervise(struct run *r, struct error *err) {
     struct result *res = r->result;
     res->t_empty = clock_mono_ns();
     mark(r, STEP_EMPTY);
-    if (!res->t_clock_stop) res->t_clock_stop = res->t_empty;
-    res->wall_ns = res->t_clock_stop - res->t_clock_start;
     witness_read(&r->after, r->cg);
     output_finish(&r->output);
+    settle_clock(r);
     if (r->output.error)
         return error_sys(err, r->output.error, "write the program's output to the run folder");
     judge(r);

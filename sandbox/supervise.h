@@ -7,6 +7,7 @@
 #define PADDOCK_SANDBOX_SUPERVISE_H
 
 #include "sandbox/fence.h"
+#include "sandbox/gate.h"
 #include "sandbox/output.h"
 #include "sandbox/watch.h"
 #include "sandbox/witness.h"
@@ -43,7 +44,8 @@ struct run {
     int signals;   /* signalfd: SIGTERM, SIGINT, SIGHUP */
     int caller;    /* the connection of who asked for the run; its end cancels; -1: none */
     int workspace; /* the folder the workspace is copied from; -1: none */
-    int handles[FENCE_HANDLES];
+    int handles[MOST_HANDLES];
+    struct gate gate;
 
     bool decided;  /* result->ended is set: a limit, a cancellation */
     bool reported; /* init told how the program ended */

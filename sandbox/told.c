@@ -12,6 +12,7 @@
 #include "sandbox/fence.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -82,7 +83,8 @@ int told_send_host(struct fence *f, struct error *err) {
 
 static int send_stdio(struct fence *f, struct error *err) {
     char message = RELEASE_ORDER;
-    if (pass_send(f->release[0], &message, 1, f->stdio, ARRAY_SIZE(f->stdio)) == 0) return 0;
+    int fds[4] = {f->stdio[0], f->stdio[1], f->stdio[2], f->gate};
+    if (pass_send(f->release[0], &message, 1, fds, f->gate >= 0 ? 4 : 3) == 0) return 0;
     return fence_failure(f, err);
 }
 
@@ -175,13 +177,19 @@ int told_receive(struct fence *f, struct error *err) {
 
 int told_receive_stdio(struct fence *f, struct error *err) {
     char message = 0;
-    size_t count = ARRAY_SIZE(f->stdio);
-    ssize_t n = pass_receive(f->release[1], &message, 1, f->stdio, &count, 0);
+    int fds[4];
+    size_t count = ARRAY_SIZE(fds);
+    ssize_t n = pass_receive(f->release[1], &message, 1, fds, &count, 0);
     if (n == 0) _exit(1); /* the launcher is gone */
     if (n < 0) return error_sys(err, errno, "release socket");
-    if (message != RELEASE_ORDER || count != ARRAY_SIZE(f->stdio))
+    if (message != RELEASE_ORDER)
         return error_set(err, ERROR_INTERNAL, "unexpected message %d", message);
     order_take_host(f);
     order_take(f);
+    bool gated = f->spec->clock.kind == CLOCK_GATED;
+    if (count != (gated ? 4 : 3))
+        return error_set(err, ERROR_INTERNAL, "%zu descriptors for the program", count);
+    memcpy(f->stdio, fds, sizeof f->stdio);
+    f->gate = gated ? fds[3] : -1;
     return 0;
 }

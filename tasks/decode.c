@@ -154,9 +154,19 @@ static void read_build(struct faults *faults, const struct json *v, void *base) 
     check_argv(faults, v, "argv", t->build.argv);
 }
 
+static void read_clock(struct faults *faults, const struct json *v, void *base) {
+    struct spec_clock *clock = &((struct task_phase_spec *)base)->clock;
+    _cleanup_error_ struct error err = {0};
+    if (spec_clock_decode(v, clock, &err) < 0) return fault_take(faults, &err);
+    if (json_find(v, "data")) fault_at(faults, json_find(v, "data"), "is the task's own text");
+}
+
+static const struct field train_fields[] = {PHASE_FIELDS,
+                                            FIELD_SECTION("clock", JSON_OPTIONAL, read_clock)};
+
 static void read_train(struct faults *faults, const struct json *v, void *base) {
     struct task *t = base;
-    FIELDS_READ(faults, v, phase_fields, &t->train);
+    FIELDS_READ(faults, v, train_fields, &t->train);
     check_argv(faults, v, "argv", t->train.argv);
 }
 

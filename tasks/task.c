@@ -16,6 +16,7 @@
 static void phase_clear(struct task_phase_spec *p) {
     strv_free(p->argv);
     free(p->policy);
+    spec_clock_clear(&p->clock);
 }
 
 void task_clear(struct task *t) {

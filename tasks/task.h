@@ -36,6 +36,7 @@ struct task_phase_spec {
     char *policy;              /* a policy name */
     struct spec_limits limits; /* see sandbox/spec.h */
     enum spec_network network;
+    struct spec_clock clock; /* of train; its data are the task's, so it names none */
 };
 
 struct task_record {

@@ -87,12 +87,15 @@ static int train_spec(struct execution *x, const struct run_row *row, const char
     if (!out) return error_sys(err, ENOMEM, "train");
     if (phase_spec_init(x, row, dir, &t->train, s, err) < 0) return -1;
     s->workspace_source = strdup(x->built);
+    if (phase_spec_clock(s, &t->train.clock, err) < 0) return -1;
     if (phase_spec_env(s, "PADDOCK_SEED", row->seed, err) < 0) return -1;
     if (phase_spec_env(s, "PADDOCK_OUT", out, err) < 0) return -1;
     if (x->data) {
         _cleanup_free_ char *source = path_join(x->data, "train");
         if (!source) return error_sys(err, ENOMEM, "train");
-        if (phase_spec_mount(s, source, "/data", err) < 0) return -1;
+        bool gated = t->train.clock.kind == CLOCK_GATED;
+        if ((gated ? phase_spec_gate_data : phase_spec_mount)(s, source, "/data", err) < 0)
+            return -1;
         if (phase_spec_env(s, "PADDOCK_DATA", "/data", err) < 0) return -1;
     }
     return phase_spec_collect(s, t->artifact, "out", t->artifact_bytes, t->artifact_files, err);

@@ -25,6 +25,26 @@ int phase_spec_mount(struct spec *s, const char *source, const char *target, str
     return m->source && m->target ? 0 : error_sys(err, ENOMEM, "mounts");
 }
 
+int phase_spec_clock(struct spec *s, const struct spec_clock *clock, struct error *err) {
+    s->clock = *clock;
+    s->clock.gate.data = NULL;
+    s->clock.gate.data_count = 0;
+    if (clock->kind != CLOCK_LINES) return 0;
+    s->clock.lines.start = strdup(clock->lines.start);
+    s->clock.lines.stop = strdup(clock->lines.stop);
+    return s->clock.lines.start && s->clock.lines.stop ? 0 : error_sys(err, ENOMEM, "clock");
+}
+
+int phase_spec_gate_data(struct spec *s, const char *source, const char *target,
+                         struct error *err) {
+    struct spec_gate *g = &s->clock.gate;
+    g->data = calloc(1, sizeof *g->data);
+    if (!g->data) return error_sys(err, ENOMEM, "clock");
+    g->data_count = 1;
+    g->data[0] = (struct spec_mount){.source = strdup(source), .target = strdup(target)};
+    return g->data[0].source && g->data[0].target ? 0 : error_sys(err, ENOMEM, "clock");
+}
+
 int phase_spec_collect(struct spec *s, const char *path, const char *as, int64_t bytes,
                        int64_t files, struct error *err) {
     struct spec_collect *grown = reallocarray(s->collect, s->collect_count + 1, sizeof *grown);

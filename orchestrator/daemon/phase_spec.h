@@ -16,6 +16,10 @@ int phase_spec_init(struct execution *x, const struct run_row *row, const char *
 
 int phase_spec_env(struct spec *s, const char *name, const char *value, struct error *err);
 int phase_spec_mount(struct spec *s, const char *source, const char *target, struct error *err);
+/* A clock of a task's, without data. */
+int phase_spec_clock(struct spec *s, const struct spec_clock *clock, struct error *err);
+/* What a gated run is given at GO. */
+int phase_spec_gate_data(struct spec *s, const char *source, const char *target, struct error *err);
 int phase_spec_collect(struct spec *s, const char *path, const char *as, int64_t bytes,
                        int64_t files, struct error *err);
 /* Writes <dir>/spec.json. */

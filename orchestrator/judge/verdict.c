@@ -112,8 +112,10 @@ static int judge_fence(const struct judge *j, bool *done) {
     *done = true;
     switch (r->ended) {
     case ENDED_WALL_LIMIT:
+        if (r->error) return give_launcher(j, OUTCOME_TIMEOUT, "not ready in time");
         return give(j, OUTCOME_TIMEOUT, "still running after %.4g s", (double)l->wall_ms / 1e3);
     case ENDED_CPU_LIMIT:
+        if (r->error) return give_launcher(j, OUTCOME_TIMEOUT, "not ready in time");
         return give(j, OUTCOME_TIMEOUT, "used more than %.4g s of cpu time",
                     (double)l->cpu_ms / 1e3);
     case ENDED_MEMORY_LIMIT:
@@ -130,6 +132,8 @@ static int judge_fence(const struct judge *j, bool *done) {
         return give_launcher(j, OUTCOME_INVALID_TAMPER, "broke the policy");
     case ENDED_SETUP_ERROR:
         return give_launcher(j, OUTCOME_INVALID_ENVIRONMENT, "the fence could not be built");
+    case ENDED_CLOCK: return give_launcher(j, OUTCOME_CRASH, "broke the clock's protocol");
+    case ENDED_DONE:
     case ENDED_CANCELLED:
     case ENDED_EXIT:
     case ENDED_SIGNAL: break;
@@ -218,5 +222,7 @@ int verdict_judge(const struct verdict_facts *facts, struct verdict *out, struct
     if (facts->phase == PHASE_EXAMINE) return judge_exam(&j);
     if (r->ended == ENDED_CANCELLED) return give(&j, OUTCOME_CANCELLED, "cancelled");
     if (failed_by_itself(r)) return give_failure(&j);
+    bool gated = facts->phase == PHASE_TRAIN && facts->task->train.clock.kind == CLOCK_GATED;
+    if (gated && r->ended != ENDED_DONE) return give(&j, OUTCOME_CRASH, "left without saying DONE");
     return facts->phase == PHASE_TRAIN ? judge_artifact(&j) : judge_tree(&j);
 }

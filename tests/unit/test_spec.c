@@ -69,6 +69,64 @@ static void test_refusals(void **state) {
     refuse("{" LEAST ", \"labels\": 3}", "$.labels");
 }
 
+#define GATE(rest)   "{" LEAST ", \"clock\": {\"kind\": \"gated\", \"init_wall_ms\": 5" rest "}"
+#define DATA(target) ", \"data\": [{\"source\": \"/s\", \"target\": \"" target "\"}]}"
+
+static void test_clocks(void **state) {
+    (void)state;
+    refuse("{" LEAST ", \"clock\": \"gated\"}", "$.clock");
+    refuse("{" LEAST ", \"clock\": 3}", "$.clock");
+    refuse("{" LEAST ", \"clock\": {}}", "\"kind\"");
+    refuse("{" LEAST ", \"clock\": {\"kind\": \"gated\"}}", "init_wall_ms");
+    refuse("{" LEAST ", \"clock\": {\"kind\": \"process\", \"init_wall_ms\": 5}}", "init_wall_ms");
+    refuse(GATE(", \"stop\": \"x\"}"), "$.clock.stop");
+    refuse(GATE(DATA("data")), "$.clock.data[0].target");
+    refuse(GATE(DATA("/proc/x")), "belongs to the fence");
+    refuse(GATE(DATA("/work/data")), "/work/data");
+    refuse(GATE(DATA("/tmp/data")), "/tmp/data");
+    refuse(GATE(DATA("/m/data") ", \"mounts\": [{\"source\": \"/a\", \"target\": \"/m\"}]"),
+           "/m/data");
+    refuse(GATE(", \"data\": [{\"source\": \"/s\", \"target\": \"/d\"},"
+                " {\"source\": \"/s\", \"target\": \"/d/e\"}]}"),
+           "$.clock.data[1].target");
+    refuse("{" LEAST ", \"clock\": {\"kind\": \"lines\", \"start\": \"(\", \"stop\": \"a\","
+           " \"outside_ms\": 1}}",
+           "$.clock.start: is no regular expression");
+    refuse("{" LEAST ", \"stdout\": \"inherit\", \"clock\": {\"kind\": \"lines\","
+           " \"start\": \"a\", \"stop\": \"a\", \"outside_ms\": 1}}",
+           "captured");
+}
+
+/* What a decoder takes, the encoder writes so that it is taken again. */
+static void survives(const char *text, struct spec *again) {
+    _cleanup_spec_ struct spec one = {0};
+    _cleanup_error_ struct error err = {0};
+    _cleanup_json_writer_ struct json_writer *w = json_writer_new(true);
+    size_t len = 0;
+    if (decode(text, &one, &err) < 0) fail_msg("%s: %s", text, error_text(&err));
+    assert_int_equal(spec_encode(&one, w, &err), 0);
+    assert_int_equal(decode(json_writer_text(w, &len), again, &err), 0);
+}
+
+static void test_clocks_survive(void **state) {
+    (void)state;
+    _cleanup_spec_ struct spec gate = {0}, lines = {0};
+    survives(GATE(", \"init_cpu_ms\": 7" DATA("/data")), &gate);
+    assert_int_equal(gate.clock.kind, CLOCK_GATED);
+    assert_int_equal(gate.clock.gate.init_wall_ms, 5);
+    assert_int_equal(gate.clock.gate.init_cpu_ms, 7);
+    assert_int_equal(gate.clock.gate.data_count, 1);
+    assert_string_equal(gate.clock.gate.data[0].source, "/s");
+    assert_string_equal(gate.clock.gate.data[0].target, "/data");
+    survives("{" LEAST ", \"clock\": {\"kind\": \"lines\", \"start\": \"^a\", \"stop\": \"b$\","
+             " \"outside_ms\": 9}}",
+             &lines);
+    assert_int_equal(lines.clock.kind, CLOCK_LINES);
+    assert_string_equal(lines.clock.lines.start, "^a");
+    assert_string_equal(lines.clock.lines.stop, "b$");
+    assert_int_equal(lines.clock.lines.outside_ms, 9);
+}
+
 static void test_rates_and_shares(void **state) {
     (void)state;
     refuse("{" LEAST ", \"limits\": {\"cpu_percent\": -1}}", "$.limits.cpu_percent");
@@ -190,6 +248,7 @@ int main(void) {
         cmocka_unit_test(test_defaults),   cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_mounts),     cmocka_unit_test(test_collect),
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_rates_and_shares),
+        cmocka_unit_test(test_clocks),     cmocka_unit_test(test_clocks_survive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
