@@ -84,7 +84,10 @@ static void walk(int workspace, int in) {
     if (l.bytes > 1 << 21) return; /* a terabyte of zeros is not copied for fun */
     _cleanup_close_ int to = folder(in, "copy");
     char copied[DIGEST_HEX];
-    FUZZ_CHECK(tree_digest(workspace, 100, hex, NULL) == 0, "lists, but has no digest");
+    _cleanup_error_ struct error err = {0};
+    int failed = tree_digest(workspace, 100, hex, &err);
+    if (failed && err.sys == EACCES && geteuid() != 0) return; /* of mode 0, say */
+    FUZZ_CHECK(!failed, "lists, but has no digest: %s", error_text(&err));
     if (tree_copy(workspace, to, NULL, NULL) < 0) return;
     FUZZ_CHECK(tree_digest(to, 100, copied, NULL) == 0 && str_eq(hex, copied),
                "the copy is another tree");
