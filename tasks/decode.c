@@ -3,6 +3,7 @@
 #include "common/file.h"
 #include "tasks/fields.h"
 
+#include <regex.h>
 #include <string.h>
 
 /* The two ends of the lockstep agree on these (docs/architecture.md). */
@@ -17,7 +18,7 @@
 const char *const task_phase_names[] = {"build", "train", "examine", NULL};
 static const char *const kind_names[] = {"time-to-target", "fixed-budget", "best-effort", NULL};
 static const char *const network_names[] = {"none", "loopback", NULL};
-static const char *const examiner_names[] = {"lockstep", "program", NULL};
+static const char *const examiner_names[] = {"lockstep", "program", "audit", NULL};
 
 static void check_argv(struct faults *faults, const struct json *v, const char *key, char **argv) {
     if (argv && (!argv[0] || !*argv[0])) fault_at(faults, json_find(v, key), "must name a program");
@@ -189,9 +190,51 @@ static const struct field examine_fields[] = {
     LOCKSTEP(vocabulary, 2, MAX_VOCABULARY),
 };
 
+/* An audit is the train phase again: it has no command or limits of its own. */
+struct audit_keys {
+    enum task_examiner kind;
+    char *pattern;
+    double tolerance, loss_per_bit;
+};
+
+static const struct field audit_fields[] = {
+    FIELD_CHOICE("kind", JSON_REQUIRED, struct audit_keys, kind, examiner_names),
+    FIELD(STRING, "pattern", JSON_REQUIRED, struct audit_keys, pattern),
+    FIELD_NUMBER(DOUBLE, "tolerance", JSON_REQUIRED, struct audit_keys, tolerance, 0, 1000),
+    FIELD_NUMBER(DOUBLE, "loss_per_bit", JSON_OPTIONAL, struct audit_keys, loss_per_bit, 1e-6, 1e6),
+};
+
+static void check_loss_pattern(struct faults *faults, const struct json *v, const char *pattern) {
+    regex_t compiled;
+    if (!pattern) return;
+    if (regcomp(&compiled, pattern, REG_EXTENDED) != 0)
+        return fault_at(faults, json_find(v, "pattern"), "is no regular expression");
+    if (compiled.re_nsub < 1)
+        fault_at(faults, json_find(v, "pattern"), "must have a group for the loss");
+    regfree(&compiled);
+}
+
+static void read_audit(struct faults *faults, const struct json *v, struct task *t) {
+    struct audit_keys a = {.loss_per_bit = 1};
+    FIELDS_READ(faults, v, audit_fields, &a);
+    check_loss_pattern(faults, v, a.pattern);
+    t->examiner = EXAMINER_AUDIT;
+    t->loss_pattern = a.pattern;
+    t->audit_tolerance = a.tolerance;
+    t->loss_per_bit = a.loss_per_bit;
+}
+
+static bool is_audit(const struct json *v) {
+    const struct json *kind = json_type(v) == JSON_OBJECT ? json_find(v, "kind") : NULL;
+    const char *word = "";
+    return kind && json_type(kind) == JSON_STRING && json_as_string(kind, &word, NULL) == 0 &&
+           strcmp(word, "audit") == 0;
+}
+
 static void read_examine(struct faults *faults, const struct json *v, void *base) {
     struct task *t = base;
     struct examine_keys e = {0};
+    if (is_audit(v)) return read_audit(faults, v, t);
     FIELDS_READ(faults, v, examine_fields, &e);
     check_argv(faults, v, "argv", e.phase.argv);
     t->examine = e.phase;
@@ -301,6 +344,10 @@ static void check_race(const struct task *t, const struct json *doc, struct faul
 }
 
 static void check_examiner(const struct task *t, const struct json *doc, struct faults *faults) {
+    if (t->examiner == EXAMINER_AUDIT && !json_find(doc, "data"))
+        fault_at(faults, doc, "an audit needs held-out text: the key \"data\"");
+    if (t->examiner == EXAMINER_AUDIT && t->higher_is_better)
+        fault_at(faults, json_find(doc, "metric"), "an audit knows losses only: lower is better");
     if (t->examiner != EXAMINER_LOCKSTEP || !t->streams) return;
     if (!json_find(doc, "data"))
         fault_at(faults, doc, "a lockstep needs held-out text: the key \"data\"");

@@ -28,6 +28,7 @@ void task_clear(struct task *t) {
     free(t->records);
     strv_free(t->data.command);
     strv_free(t->data.hide);
+    free(t->loss_pattern);
     free(t->data.package);
     free(t->data.file);
     phase_clear(&t->build);

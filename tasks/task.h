@@ -29,6 +29,8 @@ enum task_examiner {
     EXAMINER_LOCKSTEP, /* paddock-examine talks to the candidate's predict program */
     EXAMINER_PROGRAM,  /* a program of the task's, in its own fence, reads the artifact
                           and prints {"metric": x} or {"invalid": "reason"} */
+    EXAMINER_AUDIT,    /* the candidate measures itself, and is trained again on other
+                          streams to see whether that can be believed (judge/audit.h) */
 };
 
 struct task_phase_spec {
@@ -77,7 +79,10 @@ struct task {
     bool has_build;
     enum task_examiner examiner;
     int64_t streams, tokens, rounds, vocabulary; /* lockstep: B, T, repetitions, V */
-    char *artifact; /* path below the workspace collected after train ("out") */
+    char *loss_pattern;     /* audit: a regular expression whose group is the loss */
+    double audit_tolerance; /* audit: in the metric's unit */
+    double loss_per_bit;    /* audit: the metric of one bit a byte: 1, or ln 2 for nats */
+    char *artifact;         /* path below the workspace collected after train ("out") */
     int64_t artifact_bytes, artifact_files;
 
     char *metric; /* "loss", "steps" */

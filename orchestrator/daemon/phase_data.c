@@ -4,6 +4,7 @@
 #include "common/file.h"
 #include "orchestrator/daemon/phase.h"
 #include "orchestrator/daemon/phase_spec.h"
+#include "orchestrator/judge/audit.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -18,6 +19,8 @@ char *phase_data_dir(struct daemon *d, const struct task *t, struct error *err) 
     _cleanup_buf_ struct buf key = {0};
     buf_printf(&key, "%s:%s:%" PRId64 ":%.17g", t->data.sha256, t->data.file, t->data.block_bytes,
                t->data.held_out);
+    /* What one task's candidates may see is hidden from another's. */
+    if (t->examiner == EXAMINER_AUDIT) buf_puts(&key, ":audit");
     char hex[DIGEST_HEX];
     digest_hex_of(buf_text(&key), key.len, hex);
     char *dir = buf_failed(&key) ? NULL : path_join(d->data, hex);
@@ -94,6 +97,9 @@ static int take_text(struct execution *x, const struct run_row *row, const char 
     if (!tmp || file_read(out, DATA_TEXT_MAX, &text, err) < 0) return -1;
     if (check_text(&x->task->data, &text, err) < 0) return -1;
     if (task_data_split(&x->task->data, buf_text(&text), text.len, x->d->secret, tmp, err) < 0)
+        return -1;
+    if (x->task->examiner == EXAMINER_AUDIT &&
+        audit_make_streams(x->task, x->d->secret, tmp, err) < 0)
         return -1;
     /* It holds what must stay hidden, and goes first: killed behind this line, the
      * text is made anew. */

@@ -80,8 +80,8 @@ int phase_judge(struct execution *x, const struct run_row *row, enum task_phase 
 
 /* ---- train ---- */
 
-static int train_spec(struct execution *x, const struct run_row *row, const char *dir,
-                      struct spec *s, struct error *err) {
+int phase_train_spec(struct execution *x, const struct run_row *row, const char *dir,
+                     const char *data, struct spec *s, struct error *err) {
     const struct task *t = x->task;
     _cleanup_free_ char *out = path_join(WORK, t->artifact);
     if (!out) return error_sys(err, ENOMEM, "train");
@@ -91,20 +91,24 @@ static int train_spec(struct execution *x, const struct run_row *row, const char
     if (phase_spec_env(s, "PADDOCK_SEED", row->seed, err) < 0) return -1;
     if (phase_spec_env(s, "PADDOCK_OUT", out, err) < 0) return -1;
     if (x->data) {
-        _cleanup_free_ char *source = path_join(x->data, "train");
+        _cleanup_free_ char *source = path_join(x->data, data);
         if (!source) return error_sys(err, ENOMEM, "train");
         bool gated = t->train.clock.kind == CLOCK_GATED;
         if ((gated ? phase_spec_gate_data : phase_spec_mount)(s, source, "/data", err) < 0)
             return -1;
         if (phase_spec_env(s, "PADDOCK_DATA", "/data", err) < 0) return -1;
     }
-    return phase_spec_collect(s, t->artifact, "out", t->artifact_bytes, t->artifact_files, err);
+    return 0;
 }
 
 static int train_prepare(struct execution *x, const struct run_row *row, const char *dir,
                          char ***argv, struct error *err) {
     _cleanup_spec_ struct spec spec = {0};
-    if (train_spec(x, row, dir, &spec, err) < 0) return -1;
+    const struct task *t = x->task;
+    if (phase_train_spec(x, row, dir, "train", &spec, err) < 0 ||
+        phase_spec_collect(&spec, t->artifact, "out", t->artifact_bytes, t->artifact_files, err) <
+            0)
+        return -1;
     if (phase_spec_write(&spec, dir, err) < 0) return -1;
     return phase_launcher_args(dir, argv, err);
 }
@@ -143,16 +147,17 @@ static int open_to_all(const char *path, struct error *err) {
     return rc;
 }
 
+int phase_timed_run(struct execution *x, struct run_row *out, struct error *err) {
+    bool found;
+    int64_t voids;
+    if (run_latest(x->d->store, &x->owner, "train", out, &found, &voids, err) < 0) return -1;
+    return found ? 0 : error_set(err, ERROR_INTERNAL, "examine: no timed run");
+}
+
 /* The artifact that is examined: of the newest timed run of this owner. */
 static char *artifact_dir(struct execution *x, struct error *err) {
     _cleanup_run_ struct run_row train = {0};
-    bool found;
-    int64_t voids;
-    if (run_latest(x->d->store, &x->owner, "train", &train, &found, &voids, err) < 0) return NULL;
-    if (!found) {
-        error_set(err, ERROR_INTERNAL, "examine: no timed run");
-        return NULL;
-    }
+    if (phase_timed_run(x, &train, err) < 0) return NULL;
     _cleanup_free_ char *dir = daemon_run_dir(x->d, train.id, err);
     char *path = dir ? path_join(dir, "artifacts/out") : NULL;
     if (!path) error_sys(err, ENOMEM, "artifact");
@@ -213,7 +218,11 @@ static int examine_prepare(struct execution *x, const struct run_row *row, const
     _cleanup_spec_ struct spec spec = {0};
     _cleanup_free_ char *job = path_join(dir, "job.json");
     if (!job) return error_sys(err, ENOMEM, "examine");
-    if (examine_spec(x, row, dir, &spec, err) < 0 || write_job(x, dir, job, err) < 0) return -1;
+    if (x->task->examiner == EXAMINER_AUDIT) {
+        if (phase_audit_prepare(x, row, dir, job, err) < 0) return -1;
+    } else if (examine_spec(x, row, dir, &spec, err) < 0 || write_job(x, dir, job, err) < 0) {
+        return -1;
+    }
     return strv_push(argv, job) < 0 ? error_sys(err, ENOMEM, "examine") : 0;
 }
 

@@ -22,6 +22,14 @@ int phase_spec_clock(struct spec *s, const struct spec_clock *clock, struct erro
 int phase_spec_gate_data(struct spec *s, const char *source, const char *target, struct error *err);
 int phase_spec_collect(struct spec *s, const char *path, const char *as, int64_t bytes,
                        int64_t files, struct error *err);
+/* A run of the train phase on one of the data's folders, nothing collected. */
+int phase_train_spec(struct execution *x, const struct run_row *row, const char *dir,
+                     const char *data, struct spec *s, struct error *err);
+/* The newest timed run of this owner: what is examined. */
+int phase_timed_run(struct execution *x, struct run_row *out, struct error *err);
+/* The specs of the audits and their job, into `dir` and `job`. */
+int phase_audit_prepare(struct execution *x, const struct run_row *row, const char *dir,
+                        const char *job, struct error *err);
 /* Writes <dir>/spec.json. */
 int phase_spec_write(const struct spec *s, const char *dir, struct error *err);
 

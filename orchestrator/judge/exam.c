@@ -10,7 +10,7 @@
 #define MAX_EXAM_JSON (1 << 16)
 #define MAX_REASON    200 /* of a reason that a task's program gives */
 
-static const char *const kind_names[] = {"lockstep", "program", NULL};
+static const char *const kind_names[] = {"lockstep", "program", "audit", NULL};
 
 int exam_encode(const struct exam *e, struct json_writer *w, struct error *err) {
     char seed[24];
@@ -27,6 +27,11 @@ int exam_encode(const struct exam *e, struct json_writer *w, struct error *err) 
     json_put_string(w, "held_out_sha256", *e->held_out_sha256 ? e->held_out_sha256 : NULL);
     json_put_string(w, "seed", seed);
     json_put_int(w, "wall_ns", e->wall_ns);
+    if (e->kind == EXAMINER_AUDIT) {
+        json_put_double(w, "fresh", e->audited ? e->fresh : NAN);
+        json_put_double(w, "shuffled", e->audited ? e->shuffled : NAN);
+        json_put_double(w, "floor", e->audited ? e->floor : NAN);
+    }
     json_close_object(w);
     return json_writer_text(w, NULL) ? 0 : error_sys(err, ENOMEM, "exam");
 }
@@ -68,6 +73,20 @@ static void read_seed(struct json_reader *r, struct exam *out) {
         json_reader_fail(r, v, "must be a 64-bit number in decimal digits");
 }
 
+/* All three or none. */
+static void read_audit(struct json_reader *r, struct exam *out) {
+    static const char *const keys[] = {"fresh", "shuffled", "floor"};
+    double *const to[] = {&out->fresh, &out->shuffled, &out->floor};
+    size_t there = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        const struct json *v = get_unless_null(r, keys[i]);
+        if (v && json_as_double(v, -1e300, 1e300, to[i], r->err) < 0) r->failed = true;
+        there += v != NULL;
+    }
+    out->audited = there == ARRAY_SIZE(keys);
+    if (!r->failed && there && !out->audited) json_reader_fail(r, r->object, "has half an audit");
+}
+
 int exam_decode(const struct json *doc, struct exam *out, struct error *err) {
     struct json_reader r;
     int kind = 0, outcome = 0;
@@ -82,6 +101,7 @@ int exam_decode(const struct json *doc, struct exam *out, struct error *err) {
     json_get_int(&r, "wall_ns", JSON_REQUIRED, 0, INT64_MAX, &out->wall_ns);
     out->kind = (enum task_examiner)kind;
     out->outcome = (enum outcome)outcome;
+    if (out->kind == EXAMINER_AUDIT) read_audit(&r, out);
     if (!r.failed && out->outcome == OUTCOME_VALID && !out->has_metric)
         json_reader_fail(&r, doc, "is valid without a metric");
     return json_object_end(&r);

@@ -7,7 +7,17 @@
 
 #define MAX_JOB_JSON (1 << 16)
 
-static const char *const kind_names[] = {"lockstep", "program", NULL};
+static const char *const kind_names[] = {"lockstep", "program", "audit", NULL};
+
+static void encode_audit(const struct exam_job *job, struct json_writer *w) {
+    json_put_string(w, "shuffled_spec", job->shuffled_spec);
+    json_put_string(w, "shuffled_dir", job->shuffled_dir);
+    json_put_string(w, "output", job->output);
+    json_put_string(w, "stream", job->stream);
+    json_put_string(w, "pattern", job->pattern);
+    json_put_double(w, "tolerance", job->tolerance);
+    json_put_double(w, "loss_per_bit", job->loss_per_bit);
+}
 
 int exam_job_encode(const struct exam_job *job, struct json_writer *w, struct error *err) {
     char seed[24];
@@ -26,6 +36,7 @@ int exam_job_encode(const struct exam_job *job, struct json_writer *w, struct er
         json_put_int(w, "vocabulary", job->vocabulary);
         json_put_string(w, "seed", seed);
     }
+    if (job->kind == EXAMINER_AUDIT) encode_audit(job, w);
     json_close_object(w);
     return json_writer_text(w, NULL) ? 0 : error_sys(err, ENOMEM, "exam job");
 }
@@ -51,6 +62,16 @@ static void get_seed(struct json_reader *r, uint64_t *out) {
         json_reader_fail(r, v, "must be a 64-bit number in decimal digits");
 }
 
+static void read_audit(struct json_reader *r, struct exam_job *out) {
+    get_path(r, "shuffled_spec", &out->shuffled_spec);
+    get_path(r, "shuffled_dir", &out->shuffled_dir);
+    get_path(r, "output", &out->output);
+    get_path(r, "stream", &out->stream);
+    json_get_string(r, "pattern", JSON_REQUIRED, &out->pattern);
+    json_get_double(r, "tolerance", JSON_REQUIRED, 0, 1e9, &out->tolerance);
+    json_get_double(r, "loss_per_bit", JSON_REQUIRED, 1e-6, 1e6, &out->loss_per_bit);
+}
+
 int exam_job_decode(const struct json *doc, struct exam_job *out, struct error *err) {
     struct json_reader r;
     int kind = 0;
@@ -69,6 +90,7 @@ int exam_job_decode(const struct json *doc, struct exam_job *out, struct error *
         json_get_int(&r, "vocabulary", JSON_REQUIRED, 2, LOCKSTEP_MAX_VOCABULARY, &out->vocabulary);
         get_seed(&r, &out->seed);
     }
+    if (out->kind == EXAMINER_AUDIT) read_audit(&r, out);
     return json_object_end(&r);
 }
 
@@ -81,5 +103,10 @@ void exam_job_clear(struct exam_job *job) {
     free(job->spec);
     free(job->dir);
     free(job->held_out);
+    free(job->shuffled_spec);
+    free(job->shuffled_dir);
+    free(job->output);
+    free(job->stream);
+    free(job->pattern);
     *job = (struct exam_job){0};
 }

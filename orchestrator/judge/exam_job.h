@@ -4,9 +4,12 @@
  *     {"kind": "lockstep", "spec", "dir", "wall_ms", "held_out", "block_bytes",
  *      "streams", "tokens", "rounds", "vocabulary", "seed": "decimal"}
  *     {"kind": "program", "spec", "dir", "wall_ms"}
+ *     {"kind": "audit", "spec", "dir", "wall_ms", "shuffled_spec", "shuffled_dir",
+ *      "output", "stream", "pattern", "tolerance", "loss_per_bit"}
  *
  * The spec of a lockstep has stdin and stdout "inherit", that of a program stdin
- * "null" and stdout "file".
+ * "null" and stdout "file". Those of an audit are of the train phase: `spec` on
+ * the fresh stream; `output` is the timed run's stdout.
  */
 #ifndef PADDOCK_ORCHESTRATOR_JUDGE_EXAM_JOB_H
 #define PADDOCK_ORCHESTRATOR_JUDGE_EXAM_JOB_H
@@ -27,6 +30,10 @@ struct exam_job {
     int64_t block_bytes;
     int64_t streams, tokens, rounds, vocabulary;
     uint64_t seed;
+    char *shuffled_spec, *shuffled_dir; /* absolute paths, as are the next two */
+    char *output, *stream;              /* the timed run's stdout; its validation stream */
+    char *pattern;
+    double tolerance, loss_per_bit;
 };
 
 int exam_job_encode(const struct exam_job *job, struct json_writer *w, struct error *err);

@@ -12,12 +12,14 @@
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/log.h"
+#include "orchestrator/judge/audit.h"
 #include "orchestrator/judge/exam.h"
 #include "orchestrator/judge/exam_job.h"
 #include "orchestrator/judge/launch.h"
 #include "orchestrator/judge/lockstep.h"
 #include "orchestrator/paths/paths.h"
 
+#include <math.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -26,6 +28,7 @@
 
 #define MAX_HELD_OUT (256 << 20)
 #define MAX_ANSWER   (64 << 10)
+#define MAX_OUTPUT   (256 << 20)
 #define STOP_MS      20000 /* for the launcher to end a sandbox and write its result */
 
 /* A process and its start time, which together name it for good. */
@@ -166,6 +169,63 @@ static int examine_program(const struct exam_job *job, const char *launcher, int
     return check_launcher(&l, e, err);
 }
 
+/* What a run printed last; NaN for nothing. */
+static int reported_loss(const struct exam_job *job, const char *path, double *out,
+                         struct error *err) {
+    _cleanup_buf_ struct buf text = {0};
+    _cleanup_error_ struct error fault = {0};
+    bool found = false;
+    *out = NAN;
+    if (file_read(path, MAX_OUTPUT, &text, &fault) < 0) return 0;
+    double loss = 0;
+    if (audit_read_loss(buf_text(&text), text.len, job->pattern, &found, &loss, err) < 0) return -1;
+    if (found) *out = loss;
+    return 0;
+}
+
+/* Trains once more; 1 when it was called off or late, which `e` then says. */
+static int audit_run(const struct exam_job *job, const char *launcher, enum audit_stream which,
+                     int cancel_fd, int64_t deadline_ns, struct audit_losses *losses,
+                     struct exam *e, struct error *err) {
+    bool fresh = which == AUDIT_FRESH;
+    const char *dir = fresh ? job->dir : job->shuffled_dir;
+    _cleanup_launch_ struct launch l;
+    _cleanup_free_ char *output = path_join(dir, "stdout");
+    if (!output) return error_sys(err, ENOMEM, "audit");
+    if (launch_start(launcher, fresh ? job->spec : job->shuffled_spec, dir, false, &l, err) < 0)
+        return -1;
+    if (!launch_wait(&l, cancel_fd, deadline_ns)) {
+        launch_stop(&l, STOP_MS);
+        bool called_off = is_cancelled(cancel_fd);
+        return say(e, called_off ? OUTCOME_CANCELLED : OUTCOME_TIMEOUT, "no-answer",
+                   called_off ? "cancelled" : "the time of the audits was up", err) < 0
+                   ? -1
+                   : 1;
+    }
+    if (reported_loss(job, output, &losses->reported[which], err) < 0) return -1;
+    e->end = strdup("complete"); /* until something else is said */
+    if (!e->end) return error_sys(err, ENOMEM, "audit");
+    if (check_launcher(&l, e, err) < 0) return -1;
+    return e->outcome == OUTCOME_INVALID_ENVIRONMENT;
+}
+
+static int examine_audit(const struct exam_job *job, const char *launcher, int cancel_fd,
+                         int64_t deadline_ns, struct exam *e, struct error *err) {
+    struct audit_losses losses = {.tolerance = job->tolerance};
+    _cleanup_buf_ struct buf stream = {0};
+    if (file_read(job->stream, MAX_HELD_OUT, &stream, err) < 0 ||
+        reported_loss(job, job->output, &losses.reported[AUDIT_OFFICIAL], err) < 0)
+        return -1;
+    losses.floor =
+        job->loss_per_bit * audit_entropy((const uint8_t *)buf_text(&stream), stream.len);
+    for (enum audit_stream s = AUDIT_FRESH; s < AUDIT_STREAMS; s++) {
+        free(steal_ptr(&e->end));
+        int done = audit_run(job, launcher, s, cancel_fd, deadline_ns, &losses, e, err);
+        if (done) return done < 0 ? -1 : 0;
+    }
+    return audit_judge(&losses, e, err);
+}
+
 static int examine(const char *job_path, struct error *err) {
     _cleanup_exam_job_ struct exam_job job = {0};
     _cleanup_exam_ struct exam e = {0};
@@ -180,6 +240,8 @@ static int examine(const char *job_path, struct error *err) {
     int failed = -1;
     if (launcher && job.kind == EXAMINER_LOCKSTEP)
         failed = examine_lockstep(&job, launcher, cancel_fd, deadline, &e, &fault);
+    else if (launcher && job.kind == EXAMINER_AUDIT)
+        failed = examine_audit(&job, launcher, cancel_fd, deadline, &e, &fault);
     else if (launcher) failed = examine_program(&job, launcher, cancel_fd, deadline, &e, &fault);
     if (failed < 0 &&
         say(&e, OUTCOME_INVALID_ENVIRONMENT, "no-answer", error_text(&fault), err) < 0)
