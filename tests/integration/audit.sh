@@ -91,7 +91,7 @@ spec=$(dirname "$exam")/spec.json
 is "an audit looks like a timed run" "PADDOCK_PHASE=train gated" \
     "$(jq -r '"\(.env[] | select(startswith("PADDOCK_PHASE"))) \(.clock.kind)"' "$spec")"
 timed=$(grep -l '"phase": "train"' "$PADDOCK_STATE"/runs/*/spec.json | head -1)
-unlike=$(diff <(jq -S 'del(.id, .dir, .labels, .collect, .clock.data[].source) | .env |= map(split("=")[0])' "$timed") \
-    <(jq -S 'del(.id, .dir, .labels, .collect, .clock.data[].source) | .env |= map(split("=")[0])' "$spec"))
+unlike=$(diff <(jq -S 'del(.id, .dir, .labels, .collect, .workspace.source, .clock.data[].source) | .env |= map(split("=")[0])' "$timed") \
+    <(jq -S 'del(.id, .dir, .labels, .collect, .workspace.source, .clock.data[].source) | .env |= map(split("=")[0])' "$spec"))
 is "… in all that a program can see" "" "$unlike"
 exit $bad
