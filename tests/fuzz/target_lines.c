@@ -21,9 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     struct result r = {.t_release = now, .t_clock_start = now};
     while (in.left) {
         int stream = fuzz_byte(&in) & 1;
+        now += fuzz_byte(&in);
         size_t n = fuzz_byte(&in) * (size_t)32;
         if (n > in.left) n = in.left;
-        now += fuzz_byte(&in);
         lines_feed(l, stream, (const char *)in.at, n, now);
         in.at += n;
         in.left -= n;
