@@ -5,6 +5,7 @@
  */
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "orchestrator/judge/audit.h"
 #include "orchestrator/judge/exam.h"
 #include "orchestrator/judge/lockstep.h"
 #include "tests/fuzz/fuzz.h"
@@ -95,10 +96,27 @@ static void answer(const struct fuzz_input *in) {
                "our own exam is refused: %s", buf_text(&written));
 }
 
+/* What a program that measures itself printed. */
+static void reported(const struct fuzz_input *in) {
+    bool found = false;
+    double loss = 0;
+    struct error err = {0};
+    FUZZ_CHECK(audit_read_loss((const char *)in->at, in->left, "loss: *([0-9.eE+-]+)( |$)", &found,
+                               &loss, &err) == 0,
+               "%s", error_text(&err));
+    FUZZ_CHECK(!found || isfinite(loss), "%g", loss);
+    struct audit_losses l = {.reported = {found ? loss : NAN, 2.5, 5}, .floor = 4};
+    _cleanup_exam_ struct exam e = {.kind = EXAMINER_AUDIT};
+    FUZZ_CHECK(audit_judge(&l, &e, &err) == 0, "%s", error_text(&err));
+    FUZZ_CHECK((e.outcome == OUTCOME_VALID) == (found && loss == 2.5), "%g", loss);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     struct fuzz_input in = {data, len};
     signal(SIGPIPE, SIG_IGN);
-    if (fuzz_byte(&in) & 0x80) answer(&in);
+    uint8_t which = fuzz_byte(&in);
+    if (which & 0x80) answer(&in);
+    else if (which & 0x40) reported(&in);
     else dialogue(&in);
     return 0;
 }
