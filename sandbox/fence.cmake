@@ -9,6 +9,7 @@ add_library(
   child.c
   elsewhere.c
   fence.c
+  gauge.c
   handover.c
   identity.c
   init.c
@@ -33,7 +34,8 @@ add_library(
   violation.c
   watch.c
   weaken_report.c
-  witness.c)
+  witness.c
+  witness_machine.c)
 target_link_libraries(paddock_sandbox_fence PUBLIC paddock_sandbox paddock_sandbox_host
                                                    paddock_policies paddock_common)
 paddock_musl_twin(paddock_sandbox)

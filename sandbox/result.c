@@ -53,6 +53,21 @@ static const struct number numbers[] = {
     NUMBER(frequency_khz),
 };
 
+/* Results that are older than these lack them: −1 then. */
+static const struct number later[] = {
+    NUMBER(cpus),
+    NUMBER(foreign_cpu_ns),
+    NUMBER(throttled_ns),
+    NUMBER(run_delay_ns),
+    NUMBER(frequency_start_khz),
+    NUMBER(thermal_throttles),
+    NUMBER(swap_pages),
+    NUMBER(gauge_cpu_before_ns),
+    NUMBER(gauge_cpu_after_ns),
+    NUMBER(gauge_memory_before_ns),
+    NUMBER(gauge_memory_after_ns),
+};
+
 static const struct number texts[] = {
     NUMBER(error),         NUMBER(privilege),    NUMBER(spec_sha256), NUMBER(policy_sha256),
     NUMBER(filter_sha256), NUMBER(image_digest), NUMBER(version),
@@ -61,6 +76,10 @@ static const struct number texts[] = {
 
 static int64_t *number_at(const struct result *r, const struct number *n) {
     return (int64_t *)((char *)r + n->offset);
+}
+
+void result_know_nothing(struct result *r) {
+    for (size_t i = 0; i < ARRAY_SIZE(later); i++) *number_at(r, &later[i]) = -1;
 }
 
 static char **text_at(const struct result *r, const struct number *n) {
@@ -121,6 +140,8 @@ int result_encode(const struct result *r, struct json_writer *w, struct error *e
         json_put_string(w, texts[i].key, *text_at(r, &texts[i]));
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
         json_put_int(w, numbers[i].key, *number_at(r, &numbers[i]));
+    for (size_t i = 0; i < ARRAY_SIZE(later); i++)
+        json_put_int(w, later[i].key, *number_at(r, &later[i]));
     json_put_bool(w, "output_truncated", r->output_truncated);
     violation_encode(r->violation, w);
     encode_layers(r, w);
@@ -222,6 +243,9 @@ int result_decode(const struct json *doc, struct result *out, struct error *err)
         get_text(&r, texts[i].key, text_at(out, &texts[i]));
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
         json_get_int(&r, numbers[i].key, JSON_REQUIRED, -1, INT64_MAX, number_at(out, &numbers[i]));
+    result_know_nothing(out);
+    for (size_t i = 0; i < ARRAY_SIZE(later); i++)
+        json_get_int(&r, later[i].key, JSON_OPTIONAL, -1, INT64_MAX, number_at(out, &later[i]));
     json_get_bool(&r, "output_truncated", JSON_REQUIRED, &out->output_truncated);
     const struct json *violation = json_get(&r, "violation", JSON_OPTIONAL);
     const struct json *fence = json_get_array(&r, "fence", JSON_REQUIRED);

@@ -81,7 +81,7 @@ static int loop_open(struct loop *l, struct run *r, struct error *err) {
 }
 
 int supervise_prepare(struct run *r, struct error *err) {
-    witness_read(&r->before, NULL);
+    witness_prepare(&r->witnesses, r->spec, &r->fence->elsewhere.cpus);
     return loop_open(&r->loop, r, err);
 }
 
@@ -189,6 +189,7 @@ static void on_look(struct run *r, struct loop *l) {
     uint64_t times;
     enum ended ended = ENDED_EXIT;
     if (read(l->look, &times, sizeof times) < 0 || r->decided || r->reported) return;
+    witness_look(&r->witnesses, r->cg, clock_mono_ns() - r->result->t_clock_start);
     if (watch_look(&r->watch, &ended)) end(r, l, ended, 0);
     else arm(l->look, clock_mono_ns() + watch_pause(&r->watch));
 }
@@ -264,6 +265,7 @@ static int release(struct run *r, struct loop *l, struct error *err) {
 }
 
 int supervise_release(struct run *r, struct error *err) {
+    witness_begin(&r->witnesses);
     return release(r, &r->loop, err);
 }
 
@@ -369,7 +371,7 @@ static void judge(struct run *r) {
         res->ended = ENDED_MEMORY_LIMIT;
     } else if (r->output.truncated) {
         res->ended = ENDED_OUTPUT_LIMIT;
-    } else if (watch_judge(&r->watch, &r->after.usage, &ended)) {
+    } else if (watch_judge(&r->watch, &r->witnesses.after.usage, &ended)) {
         res->ended = ended;
     } else {
         judge_status(r);
@@ -388,7 +390,7 @@ static int64_t timeval_ns(struct timeval t) {
 
 static void account(struct run *r) {
     struct result *res = r->result;
-    const struct cgroup_usage *u = &r->after.usage;
+    const struct cgroup_usage *u = &r->witnesses.after.usage;
     const struct rusage *ru = &r->usage;
     bool split = u->cpu_user_ns >= 0 && u->cpu_system_ns >= 0;
     res->cpu_user_ns = split ? u->cpu_user_ns : timeval_ns(ru->ru_utime);
@@ -407,12 +409,11 @@ static void account(struct run *r) {
     res->stderr_bytes = r->output.streams[1].bytes;
     res->output_truncated = r->output.truncated;
     res->t_first_output = r->output.first_ns;
-    witness_report(&r->before, &r->after, res);
+    witness_report(&r->witnesses, res);
     if (u->io_read_bytes < 0) { /* no group counts them: blocks of 512 bytes (getrusage(2)) */
         res->io_read_bytes = (int64_t)ru->ru_inblock * 512;
         res->io_write_bytes = (int64_t)ru->ru_oublock * 512;
     }
-    res->frequency_khz = witness_frequency();
 }
 
 int supervise(struct run *r, struct error *err) {
@@ -425,7 +426,7 @@ int supervise(struct run *r, struct error *err) {
     mark(r, STEP_EMPTY);
     if (!res->t_clock_stop) res->t_clock_stop = res->t_empty;
     res->wall_ns = res->t_clock_stop - res->t_clock_start;
-    witness_read(&r->after, r->cg);
+    witness_end(&r->witnesses, r->cg);
     output_finish(&r->output);
     if (r->output.error)
         return error_sys(err, r->output.error, "write the program's output to the run folder");

@@ -40,7 +40,13 @@ struct arm_row {
     char *reason;
 };
 
-enum slot_state { SLOT_PENDING, SLOT_DONE, SLOT_FAILED, SLOT_SKIPPED };
+enum slot_state {
+    SLOT_PENDING,
+    SLOT_DONE,
+    SLOT_FAILED,
+    SLOT_SKIPPED,
+    SLOT_VOID, /* none of its runs was within the bounds: its block is left out */
+};
 extern const char *const slot_state_names[];
 
 struct slot_row {

@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-const char *const slot_state_names[] = {"pending", "done", "failed", "skipped", NULL};
+const char *const slot_state_names[] = {"pending", "done", "failed", "skipped", "void", NULL};
 
 int block_add(struct store *s, int64_t measurement, struct slot_row *slots, size_t count,
               struct error *err) {
