@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 
 enum {
-    TIMES = 3,
+    ROUNDS = 5,
     CHAIN = 600000,       /* multiplications, some four cycles each */
     LENGTH = 1024 * 1024, /* of each array: 8 MiB */
     ARRAYS = 3,
@@ -66,8 +66,10 @@ struct gauge_reading gauge_read(struct gauge *g, const cpu_set_t *cpus) {
     struct gauge_reading r = {-1, -1};
     cpu_set_t before;
     if (sched_getaffinity(0, sizeof before, &before) < 0 || move_to_first(cpus) < 0) return r;
-    for (int i = 0; i < TIMES; i++) take_shorter(&r.cpu_ns, time_chain());
-    for (int i = 0; g->arrays && i < TIMES; i++) take_shorter(&r.memory_ns, time_triad(g->arrays));
+    for (int i = 0; i < ROUNDS; i++) { /* one after the other, so that each is spread out */
+        take_shorter(&r.cpu_ns, time_chain());
+        if (g->arrays) take_shorter(&r.memory_ns, time_triad(g->arrays));
+    }
     if (sched_setaffinity(0, sizeof before, &before) < 0) return (struct gauge_reading){-1, -1};
     return r;
 }

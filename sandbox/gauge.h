@@ -6,9 +6,9 @@
  *
  * Two pieces: a chain of dependent multiplications, which knows of nothing but
  * the cpu's clock, and a triad (a = b + s·c) over arrays larger than what a cpu
- * has of its own cache. Each is done three times, and the shortest counts: being
- * interrupted once is no change of the machine. About 30 ms in all, of which
- * nothing is on the run's clock.
+ * has of its own cache. They are done in turn, five times, and the shortest of each
+ * counts: being interrupted now and then is no change of the machine. Some 15 ms
+ * before and 15 ms after, of which nothing is on the run's clock.
  */
 #ifndef PADDOCK_SANDBOX_GAUGE_H
 #define PADDOCK_SANDBOX_GAUGE_H

@@ -41,7 +41,7 @@ void witness_cpus(const char *list, const cpu_set_t *all, cpu_set_t *out);
 
 /* While the fence is being built. `allowed`: the cpus of a spec that names none. */
 void witness_prepare(struct witnesses *w, const struct spec *spec, const cpu_set_t *allowed);
-/* Right before the release; takes some 30 ms where the spec says `gauge`. */
+/* Right before the release; takes some 15 ms where the spec says `gauge`. */
 void witness_begin(struct witnesses *w);
 /* At each look of the watchers. */
 void witness_look(struct witnesses *w, struct cgroup *cg, int64_t elapsed_ns);

@@ -16,8 +16,8 @@ const char *const task_bound_names[] = {"steal",        "foreign_cpu",       "ru
 /* From quiet runs of shared virtual machines: docs/explanation/witnesses.md has the
  * figures, and what each of these lets pass. */
 static const double defaults[BOUND_COUNT] = {
-    [BOUND_STEAL] = 0.02,        [BOUND_FOREIGN_CPU] = 0.05,     [BOUND_RUN_DELAY] = 0.05,
-    [BOUND_PRESSURE_CPU] = 0.05, [BOUND_PRESSURE_MEMORY] = 0.05, [BOUND_PRESSURE_IO] = 0.20,
+    [BOUND_STEAL] = 0.05,        [BOUND_FOREIGN_CPU] = 0.05,     [BOUND_RUN_DELAY] = 0.02,
+    [BOUND_PRESSURE_CPU] = 0.02, [BOUND_PRESSURE_MEMORY] = 0.05, [BOUND_PRESSURE_IO] = 0.20,
     [BOUND_LAUNCHER_CPU] = 0.02, [BOUND_THERMAL_THROTTLES] = 0,  [BOUND_SWAP_PAGES] = 256,
     [BOUND_GAUGE_CPU] = 0.15,    [BOUND_GAUGE_MEMORY] = 0.50,
 };
