@@ -165,6 +165,7 @@ static enum lane_step settle_failed(struct measure *m, const struct slot_row *sl
 
 /* Why no further block is run, in one sentence. */
 static char *end_reason(const struct measure *m, enum blocks_next next) {
+    int64_t left_out = slots_left_out(m->slots, m->slot_count);
     switch (next) {
     case BLOCKS_RESOLVED:
         return str_printf("every interval is narrow enough after %" PRId64 " blocks",
@@ -173,7 +174,12 @@ static char *end_reason(const struct measure *m, enum blocks_next next) {
         return str_printf("record %" PRId64 " is not faster than record %" PRId64
                           " on this machine",
                           m->row.step + 1, m->row.step);
-    default: return str_printf("the %" PRId64 " blocks allowed are spent", m->row.blocks);
+    default:
+        if (left_out == 0)
+            return str_printf("the %" PRId64 " blocks allowed are spent", m->row.blocks);
+        return str_printf("the %" PRId64 " blocks allowed are spent, and %" PRId64
+                          " of them left out, since the machine was not quiet enough",
+                          m->row.blocks, left_out);
     }
 }
 

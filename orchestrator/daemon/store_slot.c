@@ -77,6 +77,16 @@ int slot_end(struct store *s, const struct slot_row *row, struct error *err) {
                         block, "arm", arm, "state", state, "outcome", row->outcome, NULL);
 }
 
+int64_t slots_left_out(const struct slot_row *rows, size_t count) {
+    int64_t blocks = 0, last = -1;
+    for (size_t i = 0; i < count; i++) /* in the order of blocks */
+        if (rows[i].state == SLOT_VOID && rows[i].block != last) {
+            last = rows[i].block;
+            blocks++;
+        }
+    return blocks;
+}
+
 void slots_free(struct slot_row *rows, size_t count) {
     for (size_t i = 0; i < count; i++) {
         free(rows[i].seed);

@@ -25,17 +25,6 @@ static void put_run(struct json_writer *w, const struct run_row *r, const struct
     json_close_object(w);
 }
 
-/* Blocks that have a slot none of whose runs counts. */
-static int64_t left_out(const struct slot_row *slots, size_t count) {
-    int64_t blocks = 0, last = -1;
-    for (size_t i = 0; i < count; i++) /* in the order of blocks */
-        if (slots[i].state == SLOT_VOID && slots[i].block != last) {
-            last = slots[i].block;
-            blocks++;
-        }
-    return blocks;
-}
-
 static int put_fingerprint(struct json_writer *w, struct store *s, int64_t measurement,
                            struct error *err) {
     _cleanup_free_ char *text = NULL;
@@ -53,7 +42,7 @@ int view_voids_of(struct json_writer *w, struct store *s, int64_t measurement, s
     size_t slot_count = 0, run_count = 0;
     int rc = slot_list(s, measurement, &slots, &slot_count, err);
     if (rc == 0) rc = void_list(s, measurement, &runs, &run_count, err);
-    json_put_int(w, "blocks_left_out", left_out(slots, slot_count));
+    json_put_int(w, "blocks_left_out", slots_left_out(slots, slot_count));
     json_open_array(w, "voids");
     for (size_t i = 0; i < run_count; i++)
         put_run(w, &runs[i], slot_of(slots, slot_count, runs[i].owner.slot));

@@ -12,17 +12,25 @@ static double known(int64_t n) {
     return n < 0 ? NAN : (double)n;
 }
 
-/* How many cpus the program kept busy: what it is delayed by on each of them it
- * is not delayed by as a whole. */
-static double busy_cpus(const struct result *r) {
-    double used = (double)(r->cpu_user_ns + r->cpu_system_ns) / (double)r->wall_ns;
-    return used < 1 ? 1 : least(used, (double)r->cpus);
+/* What others had of the run's cpus beyond the grain; NaN: not known. */
+static double seen_of_others(const struct result *r) {
+    double seen = known(r->foreign_cpu_ns) - (double)(BOUNDS_GRAIN_NS * r->cpus);
+    return seen > 0 || isnan(seen) ? seen : 0;
+}
+
+/* How many cpus the program would have kept busy by itself: what it is delayed by on
+ * each of them it is not delayed by as a whole. */
+static double wanted_cpus(const struct result *r) {
+    double wanted = (double)(r->cpu_user_ns + r->cpu_system_ns);
+    if (r->run_delay_ns > 0 && r->foreign_cpu_ns > 0)
+        wanted += least((double)r->run_delay_ns, seen_of_others(r));
+    wanted /= (double)r->wall_ns;
+    return wanted < 1 ? 1 : least(wanted, (double)r->cpus);
 }
 
 /* The share of the run's time that others on its cpus can have cost at most. */
 static double cost_of_others(const struct result *r) {
-    double seen = known(r->foreign_cpu_ns) - (double)(BOUNDS_GRAIN_NS * r->cpus);
-    return (seen > 0 || isnan(seen) ? seen : 0) / ((double)r->wall_ns * busy_cpus(r));
+    return seen_of_others(r) / ((double)r->wall_ns * wanted_cpus(r));
 }
 
 static double capped(double share, double most) {
@@ -41,7 +49,7 @@ double bounds_value(enum task_bound which, const struct result *r) {
     case BOUND_STEAL: return known(r->steal_ns) / all;
     case BOUND_FOREIGN_CPU: return known(r->foreign_cpu_ns) / all;
     case BOUND_RUN_DELAY:
-        return capped(known(r->run_delay_ns) / (wall * busy_cpus(r)), cost_of_others(r));
+        return capped(known(r->run_delay_ns) / (wall * wanted_cpus(r)), cost_of_others(r));
     case BOUND_PRESSURE_CPU: return capped(known(r->pressure_cpu_ns) / wall, cost_of_others(r));
     case BOUND_PRESSURE_MEMORY: return known(r->pressure_memory_ns) / wall;
     case BOUND_PRESSURE_IO: return known(r->pressure_io_ns) / wall;

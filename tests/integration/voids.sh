@@ -110,6 +110,7 @@ outside=$(jq '[.[] | select(.reason // "" | startswith("gauge_cpu: "))]' <<<"$ru
 is "no slot has a time" "6 true" "$(jq -r '"\(.slots | length) \(.slots | all(.state == "void" and .outcome == "void" and .wall_s == null))"' <<<"$doc")"
 has "… and each says why" '^gauge_cpu: the speed of the cpu changed by' "$(jq -r '.slots[0].reason' <<<"$doc")"
 is "their blocks are left out" 2 "$(jq .blocks_left_out <<<"$doc")"
+has "… as the reason for the end says" '2 of them left out' "$(jq -r .reason <<<"$doc")"
 is "each slot was run three times, kill -9 or not" "18 true" "$(jq -r '"\(length) \(all(.state == "void"))"' <<<"$outside")"
 is "… with another seed each time" true "$(jq '[.[].seed] | all(. != null) and length == (unique | length)' <<<"$outside")"
 is "… three to a slot" '[3,3,3,3,3,3]' "$(jq -c '[.voids | group_by([.block, .arm])[] | length]' <<<"$doc")"

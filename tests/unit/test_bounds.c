@@ -95,10 +95,11 @@ static void waiting_for_others_counts(void **state) {
     struct task_bounds b = defaults();
     struct result r = quiet();
     b.most[BOUND_FOREIGN_CPU] = INFINITY;
+    r.cpu_user_ns = SECONDS(8.9);
     r.foreign_cpu_ns = r.run_delay_ns = SECONDS(0.9);
     expect(&r, &b, "run_delay: its threads waited for others during 8.6 % of its time");
-    r = quiet();
-    r.foreign_cpu_ns = r.pressure_cpu_ns = SECONDS(0.9);
+    r.run_delay_ns = -1;
+    r.pressure_cpu_ns = SECONDS(0.9);
     expect(&r, &b, "pressure_cpu: it was short of cpus for others during 8.6 % of its time");
 }
 
@@ -115,6 +116,14 @@ static void waiting_for_its_own_threads_does_not_count(void **state) {
     r.foreign_cpu_ns = SECONDS(2.04);
     assert_true(fabs(bounds_value(BOUND_RUN_DELAY, &r) - 0.1) < 0.002);
     assert_true(fabs(bounds_value(BOUND_PRESSURE_CPU, &r) - 0.1) < 0.002);
+}
+
+/* Two threads on two cpus with two neighbours: each waited half of the time. */
+static void a_halved_run_waited_half_of_its_time(void **state) {
+    (void)state;
+    struct result r = quiet();
+    r.cpu_user_ns = r.foreign_cpu_ns = r.run_delay_ns = SECONDS(10);
+    assert_true(fabs(bounds_value(BOUND_RUN_DELAY, &r) - 0.5) < 0.01);
 }
 
 static void the_grain_lets_short_runs_pass(void **state) {
@@ -199,6 +208,7 @@ int main(void) {
         cmocka_unit_test(each_witness_has_its_bound),
         cmocka_unit_test(waiting_for_others_counts),
         cmocka_unit_test(waiting_for_its_own_threads_does_not_count),
+        cmocka_unit_test(a_halved_run_waited_half_of_its_time),
         cmocka_unit_test(the_grain_lets_short_runs_pass),
         cmocka_unit_test(what_is_not_known_crosses_nothing),
         cmocka_unit_test(an_open_bound_is_never_crossed),
