@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define PAUSE_MOST NS_PER_SEC
-#define PAUSE_PART 16 /* of the time that has passed */
+#define PAUSE_PART 8 /* of the time that has passed */
 
 static size_t place_of(const struct run_delay *d, int64_t tid) {
     size_t i = 0;

@@ -6,7 +6,7 @@
  * looked at now and then while the program runs: seldom, and more seldom the
  * longer it has run, since the looking itself takes cpu time from the run. What
  * threads waited between the last look at them and their end is missed (at most
- * about a sixteenth of a run, and whole threads that live shorter than that).
+ * about an eighth of a run, and whole threads that live shorter than that).
  */
 #ifndef PADDOCK_SANDBOX_RUN_DELAY_H
 #define PADDOCK_SANDBOX_RUN_DELAY_H

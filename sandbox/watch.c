@@ -14,8 +14,8 @@
  * that a long run is looked at less and less often (each look takes some 0.1 ms from
  * it); without, a look is all there is. */
 #define PAUSE       (20 * NS_PER_MS)
-#define PAUSE_MOST  (500 * NS_PER_MS)
-#define PAUSE_PART  16 /* of the time that has passed */
+#define PAUSE_MOST  NS_PER_SEC
+#define PAUSE_PART  8 /* of the time that has passed */
 #define PAUSE_LEAST NS_PER_MS
 
 void watch_open(struct watch *w, const struct spec *spec, struct cgroup *cg, const int *handles) {

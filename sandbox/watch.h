@@ -30,8 +30,8 @@ void watch_open(struct watch *w, const struct spec *spec, struct cgroup *cg, con
 bool watch_look(struct watch *w, enum ended *ended);
 /* The same by what was sampled already. */
 bool watch_judge(struct watch *w, const struct cgroup_usage *u, enum ended *ended);
-/* How long until the next look, in ns: 20 ms at first, later a sixteenth of the time
- * that has passed, half a second at most. Sooner where cpu time may run out, and always
+/* How long until the next look, in ns: 20 ms at first, later an eighth of the time
+ * that has passed, a second at most. Sooner where cpu time may run out, and always
  * 20 ms where a limit has no group. */
 int64_t watch_pause(const struct watch *w);
 /* Whether a file system of the sandbox is full. */
