@@ -19,7 +19,7 @@ static const double defaults[BOUND_COUNT] = {
     [BOUND_STEAL] = 0.05,        [BOUND_FOREIGN_CPU] = 0.05,     [BOUND_RUN_DELAY] = 0.02,
     [BOUND_PRESSURE_CPU] = 0.02, [BOUND_PRESSURE_MEMORY] = 0.05, [BOUND_PRESSURE_IO] = 0.20,
     [BOUND_LAUNCHER_CPU] = 0.02, [BOUND_THERMAL_THROTTLES] = 0,  [BOUND_SWAP_PAGES] = 256,
-    [BOUND_GAUGE_CPU] = 0.15,    [BOUND_GAUGE_MEMORY] = 0.50,
+    [BOUND_GAUGE_CPU] = 0.20,    [BOUND_GAUGE_MEMORY] = 0.75,
 };
 
 void task_bounds_default(struct task_bounds *out) {
