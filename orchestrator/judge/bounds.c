@@ -37,6 +37,14 @@ static double capped(double share, double most) {
     return isnan(share) || isnan(most) ? NAN : least(share, most);
 }
 
+/* A program near its own limit is reclaimed from for that alone. */
+static bool near_its_limit(const struct result *r) {
+    for (size_t i = 0; i < r->limit_count; i++)
+        if (str_eq(r->limits[i].name, "memory") && r->limits[i].value > 0)
+            return r->memory_peak_bytes > r->limits[i].value / 10 * 9;
+    return false;
+}
+
 static double change(int64_t before, int64_t after) {
     if (before <= 0 || after <= 0) return NAN;
     return before < after ? (double)after / (double)before - 1 : (double)before / (double)after - 1;
@@ -51,7 +59,8 @@ double bounds_value(enum task_bound which, const struct result *r) {
     case BOUND_RUN_DELAY:
         return capped(known(r->run_delay_ns) / (wall * wanted_cpus(r)), cost_of_others(r));
     case BOUND_PRESSURE_CPU: return capped(known(r->pressure_cpu_ns) / wall, cost_of_others(r));
-    case BOUND_PRESSURE_MEMORY: return known(r->pressure_memory_ns) / wall;
+    case BOUND_PRESSURE_MEMORY:
+        return near_its_limit(r) ? NAN : known(r->pressure_memory_ns) / wall;
     case BOUND_PRESSURE_IO: return known(r->pressure_io_ns) / wall;
     case BOUND_LAUNCHER_CPU: return known(r->launcher_cpu_ns) / wall;
     case BOUND_THERMAL_THROTTLES: return known(r->thermal_throttles);

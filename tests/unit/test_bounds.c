@@ -71,6 +71,8 @@ static void each_witness_has_its_bound(void **state) {
     expect(&r, &b, "pressure_memory: it waited for memory during 40 % of its time");
     r = quiet();
     r.pressure_io_ns = SECONDS(4);
+    expect(&r, &b, NULL);
+    b.most[BOUND_PRESSURE_IO] = 0.2;
     expect(&r, &b, "pressure_io: it waited for disks during 40 %");
     r = quiet();
     r.launcher_cpu_ns = SECONDS(1);
@@ -116,6 +118,22 @@ static void waiting_for_its_own_threads_does_not_count(void **state) {
     r.foreign_cpu_ns = SECONDS(2.04);
     assert_true(fabs(bounds_value(BOUND_RUN_DELAY, &r) - 0.1) < 0.002);
     assert_true(fabs(bounds_value(BOUND_PRESSURE_CPU, &r) - 0.1) < 0.002);
+}
+
+/* What it does to itself at the edge of its limit voids no run. */
+static void reclaim_at_its_own_limit_does_not_count(void **state) {
+    (void)state;
+    struct task_bounds b = defaults();
+    struct result r = quiet();
+    struct limit_report limits[] = {{.name = (char *)"wall", .value = 5},
+                                    {.name = (char *)"memory", .value = 1000000}};
+    r.limits = limits;
+    r.limit_count = 2;
+    r.pressure_memory_ns = SECONDS(4);
+    r.memory_peak_bytes = 950000;
+    expect(&r, &b, NULL);
+    r.memory_peak_bytes = 500000;
+    expect(&r, &b, "pressure_memory: ");
 }
 
 /* Two threads on two cpus with two neighbours: each waited half of the time. */
@@ -208,6 +226,7 @@ int main(void) {
         cmocka_unit_test(each_witness_has_its_bound),
         cmocka_unit_test(waiting_for_others_counts),
         cmocka_unit_test(waiting_for_its_own_threads_does_not_count),
+        cmocka_unit_test(reclaim_at_its_own_limit_does_not_count),
         cmocka_unit_test(a_halved_run_waited_half_of_its_time),
         cmocka_unit_test(the_grain_lets_short_runs_pass),
         cmocka_unit_test(what_is_not_known_crosses_nothing),
