@@ -46,6 +46,8 @@ struct cgroup_usage { /* −1: not known */
     int64_t pids_refused; /* forks refused at the limit so far */
     int64_t io_read_bytes, io_write_bytes;
     int64_t pressure_cpu_ns, pressure_memory_ns, pressure_io_ns; /* "some" totals */
+    int64_t throttled_ns; /* held back by a share of the cpus (limits.cpu_percent) */
+    int64_t waited_ns;    /* ready to run on cpus that others had; v1 with schedstats only */
 };
 
 /* `id` names the group. Fails only on real trouble (out of memory, a half-made
@@ -93,6 +95,8 @@ bool cgroup_oom_seen(struct cgroup *cg);
 /* Only what is looked at while the program runs: cpu time and refused forks. */
 void cgroup_glance(struct cgroup *cg, struct cgroup_usage *out);
 void cgroup_sample(struct cgroup *cg, struct cgroup_usage *out);
+/* The numbers of its threads, at most `most` of them. */
+size_t cgroup_threads(struct cgroup *cg, int64_t *tids, size_t most);
 /* How many processes are in it: 0 only when all groups are empty; -1 unknown. */
 int64_t cgroup_population(struct cgroup *cg);
 /* Kills everything inside: cgroup.kill, else freeze–signal–thaw, else signals

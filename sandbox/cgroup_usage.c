@@ -60,6 +60,16 @@ static void sample_io(const struct cgroup_group *g, struct cgroup_usage *out) {
     out->io_write_bytes = sum_behind(text, g->unified ? "wbytes=" : " Write ");
 }
 
+/* Held back by its own share of the cpus; and, in v1 with schedstats, how long the
+ * group as a whole waited for cpus on which others ran. */
+static void sample_share(const struct cgroup_group *g, struct cgroup_usage *out) {
+    char text[2048];
+    if (cgroup_read(g->fd, "cpu.stat", text, sizeof text) < 0) return;
+    out->throttled_ns = g->unified ? scaled(cgroup_field(text, "throttled_usec"), NS_PER_US)
+                                   : cgroup_field(text, "throttled_time");
+    if (!g->unified) out->waited_ns = cgroup_field(text, "wait_sum");
+}
+
 /* "some avg10=0.00 avg60=0.00 avg300=0.00 total=<µs>". */
 static int64_t pressure(const struct cgroup_group *g, const char *file) {
     char text[256];
@@ -86,11 +96,29 @@ void cgroup_sample(struct cgroup *cg, struct cgroup_usage *out) {
     if (g) out->pids_refused = cg->pids_refused >= 0 ? cg->pids_refused : pids_refused(g);
     g = cgroup_group_of(cg, CGROUP_IO);
     if (g) sample_io(g, out);
+    g = cgroup_group_of(cg, CGROUP_CPU_SHARE);
+    if (g) sample_share(g, out);
     g = cgroup_unified_of(cg);
     if (!g) return;
     out->pressure_cpu_ns = pressure(g, "cpu.pressure");
     out->pressure_memory_ns = pressure(g, "memory.pressure");
     out->pressure_io_ns = pressure(g, "io.pressure");
+}
+
+size_t cgroup_threads(struct cgroup *cg, int64_t *tids, size_t most) {
+    const struct cgroup_group *g = cgroup_unified_of(cg);
+    if (!g && cg->count) g = &cg->groups[0];
+    char text[4096]; /* a read of one page holds some hundred */
+    if (!g || cgroup_read(g->fd, g->unified ? "cgroup.threads" : "tasks", text, sizeof text) < 0)
+        return 0;
+    size_t count = 0;
+    char *end = text;
+    for (char *p = text; count < most; p = end) {
+        int64_t tid = strtoll(p, &end, 10);
+        if (end == p || *end != '\n') break; /* the last one may be cut */
+        tids[count++] = tid;
+    }
+    return count;
 }
 
 int64_t cgroup_group_population(const struct cgroup_group *g) {

@@ -10,6 +10,7 @@ add_library(
   elsewhere.c
   fence.c
   gate.c
+  gauge.c
   handover.c
   identity.c
   init.c
@@ -36,7 +37,8 @@ add_library(
   violation.c
   watch.c
   weaken_report.c
-  witness.c)
+  witness.c
+  witness_machine.c)
 target_link_libraries(paddock_sandbox_fence PUBLIC paddock_sandbox paddock_sandbox_host
                                                    paddock_policies paddock_common)
 paddock_musl_twin(paddock_sandbox)

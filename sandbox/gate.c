@@ -72,7 +72,7 @@ static enum gate_news go(struct run *r) {
 /* The clock starts. */
 static enum gate_news start(struct run *r) {
     struct gate *g = &r->gate;
-    witness_read(&r->before, r->cg);
+    witness_restart(&r->witnesses, r->cg);
     r->result->t_clock_start = clock_mono_ns();
     if (r->spec->clock.gate.data_count == 0) return go(r);
     g->state = GATE_MOVING;

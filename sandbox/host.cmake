@@ -20,6 +20,7 @@ add_library(
   probe_kernel.c
   probe_machine.c
   probe_mounts.c
+  run_delay.c
   weaken.c)
 target_link_libraries(paddock_sandbox_host PUBLIC paddock_common)
 paddock_musl_twin(paddock_sandbox_host)

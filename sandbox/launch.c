@@ -440,7 +440,7 @@ int launch_run(struct launch *l, const struct spec *spec, int dir_fd, bool print
     result->steal_ns = result->pressure_cpu_ns = result->pressure_memory_ns = -1;
     result->pressure_io_ns = result->frequency_khz = -1;
     result->io_read_bytes = result->io_write_bytes = -1;
-    result->init_wall_ns = result->init_cpu_ns = result->outside_ns = -1;
+    result_know_nothing(result);
     if (run_all(l, &why) < 0) fail(result, &why);
     result->t_done = clock_mono_ns();
     mark(l, STEP_COLLECTED);

@@ -60,6 +60,17 @@ static const struct number later[] = {
     NUMBER(init_wall_ns),
     NUMBER(init_cpu_ns),
     NUMBER(outside_ns),
+    NUMBER(cpus),
+    NUMBER(foreign_cpu_ns),
+    NUMBER(throttled_ns),
+    NUMBER(run_delay_ns),
+    NUMBER(frequency_start_khz),
+    NUMBER(thermal_throttles),
+    NUMBER(swap_pages),
+    NUMBER(gauge_cpu_before_ns),
+    NUMBER(gauge_cpu_after_ns),
+    NUMBER(gauge_memory_before_ns),
+    NUMBER(gauge_memory_after_ns),
 };
 
 static const struct number texts[] = {
@@ -70,6 +81,10 @@ static const struct number texts[] = {
 
 static int64_t *number_at(const struct result *r, const struct number *n) {
     return (int64_t *)((char *)r + n->offset);
+}
+
+void result_know_nothing(struct result *r) {
+    for (size_t i = 0; i < ARRAY_SIZE(later); i++) *number_at(r, &later[i]) = -1;
 }
 
 static char **text_at(const struct result *r, const struct number *n) {
@@ -233,10 +248,9 @@ int result_decode(const struct json *doc, struct result *out, struct error *err)
         get_text(&r, texts[i].key, text_at(out, &texts[i]));
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
         json_get_int(&r, numbers[i].key, JSON_REQUIRED, -1, INT64_MAX, number_at(out, &numbers[i]));
-    for (size_t i = 0; i < ARRAY_SIZE(later); i++) {
-        *number_at(out, &later[i]) = -1;
+    result_know_nothing(out);
+    for (size_t i = 0; i < ARRAY_SIZE(later); i++)
         json_get_int(&r, later[i].key, JSON_OPTIONAL, -1, INT64_MAX, number_at(out, &later[i]));
-    }
     json_get_bool(&r, "output_truncated", JSON_REQUIRED, &out->output_truncated);
     const struct json *violation = json_get(&r, "violation", JSON_OPTIONAL);
     const struct json *fence = json_get_array(&r, "fence", JSON_REQUIRED);

@@ -99,10 +99,18 @@ struct result {
     bool output_truncated;
 
     /* Witnesses over the clock's window; −1 where the machine does not tell. */
-    int64_t steal_ns;                                            /* of all cpus */
+    int64_t steal_ns;                                            /* of the run's cpus */
     int64_t pressure_cpu_ns, pressure_memory_ns, pressure_io_ns; /* "some" total */
     int64_t launcher_cpu_ns;                                     /* spent by the launcher itself */
     int64_t frequency_khz;                                       /* mean over cpus at the end */
+    int64_t cpus;                                                /* how many the run had */
+    int64_t foreign_cpu_ns;                                      /* spent on them by anybody else */
+    int64_t throttled_ns; /* the tree was held back by limits.cpu_percent */
+    /* The rest of a run with `gauge` only; see witness.h, run_delay.h and gauge.h. */
+    int64_t run_delay_ns; /* its threads were ready and waited, summed over them */
+    int64_t frequency_start_khz, thermal_throttles, swap_pages;
+    int64_t gauge_cpu_before_ns, gauge_cpu_after_ns;
+    int64_t gauge_memory_before_ns, gauge_memory_after_ns;
 
     char *privilege; /* "root", "subid", "plain" */
     struct layer *layers;
@@ -120,6 +128,8 @@ struct result {
     struct json *labels; /* from the spec; owned; may be NULL */
 };
 
+/* Every witness that a result may lack: −1. */
+void result_know_nothing(struct result *r);
 int result_encode(const struct result *r, struct json_writer *w, struct error *err);
 /* Strict; `out` zero before, result_clear() after. */
 int result_decode(const struct json *doc, struct result *out, struct error *err);

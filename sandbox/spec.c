@@ -223,6 +223,7 @@ int spec_decode(const struct json *doc, struct spec *out, struct error *err) {
     const struct json *limits = json_get_object(&r, "limits", JSON_OPTIONAL);
     json_get_string(&r, "cpus", JSON_OPTIONAL, &out->cpus);
     const struct json *clock = json_get(&r, "clock", JSON_OPTIONAL);
+    json_get_bool(&r, "gauge", JSON_OPTIONAL, &out->gauge);
     decode_stdio(&r, out);
     const struct json *collect = json_get_array(&r, "collect", JSON_OPTIONAL);
     json_get_strv(&r, "require", JSON_OPTIONAL, &out->require);
@@ -319,6 +320,7 @@ int spec_encode(const struct spec *s, struct json_writer *w, struct error *err) 
     spec_limits_encode(&s->limits, w);
     put_optional(w, "cpus", s->cpus);
     spec_clock_encode(&s->clock, w);
+    if (s->gauge) json_put_bool(w, "gauge", true);
     json_put_string(w, "stdin", stdio_names[s->stdin_mode]);
     json_put_string(w, "stdout", stdio_names[s->stdout_mode]);
     json_put_string(w, "stderr", stdio_names[s->stderr_mode]);

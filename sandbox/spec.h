@@ -120,6 +120,7 @@ struct spec {
     struct spec_limits limits;
     char *cpus; /* cpu list such as "0-1"; NULL: all */
     struct spec_clock clock;
+    bool gauge; /* look at the machine before and after: gauge.h, and the dearer witnesses */
     enum spec_stdio stdin_mode, stdout_mode, stderr_mode;
 
     struct spec_collect *collect;

@@ -85,7 +85,7 @@ static int loop_open(struct loop *l, struct run *r, struct error *err) {
 }
 
 int supervise_prepare(struct run *r, struct error *err) {
-    witness_read(&r->before, NULL);
+    witness_prepare(&r->witnesses, r->spec, &r->fence->elsewhere.cpus);
     return loop_open(&r->loop, r, err);
 }
 
@@ -204,6 +204,7 @@ static void on_look(struct run *r, struct loop *l) {
     uint64_t times;
     enum ended ended = ENDED_EXIT;
     if (read(l->look, &times, sizeof times) < 0 || r->decided || r->reported) return;
+    witness_look(&r->witnesses, r->cg, clock_mono_ns() - r->result->t_release);
     if (watch_look(&r->watch, &ended)) end(r, l, ended, 0);
     else if (gate_over(r, r->watch.cpu_ns)) end(r, l, ENDED_CPU_LIMIT, 0);
     else arm(l->look, clock_mono_ns() + watch_pause(&r->watch));
@@ -306,6 +307,7 @@ static int release(struct run *r, struct loop *l, struct error *err) {
 }
 
 int supervise_release(struct run *r, struct error *err) {
+    witness_begin(&r->witnesses);
     return release(r, &r->loop, err);
 }
 
@@ -406,7 +408,7 @@ static void judge(struct run *r) {
         res->ended = ENDED_MEMORY_LIMIT;
     } else if (r->output.truncated) {
         res->ended = ENDED_OUTPUT_LIMIT;
-    } else if (watch_judge(&r->watch, &r->after.usage, &ended)) {
+    } else if (watch_judge(&r->watch, &r->witnesses.after.usage, &ended)) {
         res->ended = ended;
     } else {
         judge_status(r);
@@ -426,7 +428,7 @@ static int64_t timeval_ns(struct timeval t) {
 
 static void account(struct run *r) {
     struct result *res = r->result;
-    const struct cgroup_usage *u = &r->after.usage;
+    const struct cgroup_usage *u = &r->witnesses.after.usage;
     const struct rusage *ru = &r->usage;
     bool split = u->cpu_user_ns >= 0 && u->cpu_system_ns >= 0;
     res->cpu_user_ns = split ? u->cpu_user_ns : timeval_ns(ru->ru_utime);
@@ -445,12 +447,11 @@ static void account(struct run *r) {
     res->stderr_bytes = r->output.streams[1].bytes;
     res->output_truncated = r->output.truncated;
     res->t_first_output = r->output.first_ns;
-    witness_report(&r->before, &r->after, res);
+    witness_report(&r->witnesses, res);
     if (u->io_read_bytes < 0) { /* no group counts them: blocks of 512 bytes (getrusage(2)) */
         res->io_read_bytes = (int64_t)ru->ru_inblock * 512;
         res->io_write_bytes = (int64_t)ru->ru_oublock * 512;
     }
-    res->frequency_khz = witness_frequency();
 }
 
 /* The official time. A gate that was never opened has none. */
@@ -470,7 +471,7 @@ int supervise(struct run *r, struct error *err) {
     struct result *res = r->result;
     res->t_empty = clock_mono_ns();
     mark(r, STEP_EMPTY);
-    witness_read(&r->after, r->cg);
+    witness_end(&r->witnesses, r->cg);
     output_finish(&r->output);
     settle_clock(r);
     if (r->output.error)

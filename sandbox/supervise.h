@@ -36,7 +36,7 @@ struct run {
     struct result *result;
     struct output output;
     struct watch watch;
-    struct witness before, after;
+    struct witnesses witnesses;
     struct loop loop;
     pid_t init;
     int pidfd;     /* of init; -1: none */

@@ -10,14 +10,18 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-/* Looked at so often: with groups the kernel enforces, and we only learn of it;
- * without, a look is all there is. */
+/* Looked at so often: with groups the kernel enforces, and we only learn of it, so
+ * that a long run is looked at less and less often (each look takes some 0.1 ms from
+ * it); without, a look is all there is. */
 #define PAUSE       (20 * NS_PER_MS)
+#define PAUSE_MOST  NS_PER_SEC
+#define PAUSE_PART  8 /* of the time that has passed */
 #define PAUSE_LEAST NS_PER_MS
 
 void watch_open(struct watch *w, const struct spec *spec, struct cgroup *cg, const int *handles) {
     cpu_set_t cpus;
     *w = (struct watch){.spec = spec, .cg = cg, .handles = handles, .cpu_ns = -1};
+    w->start_ns = clock_mono_ns();
     w->cpu_by_group = cgroup_enforces(cg, CGROUP_CPU, NULL);
     w->memory_by_group = cgroup_enforces(cg, CGROUP_MEMORY, NULL);
     w->pids_by_group = cgroup_enforces(cg, CGROUP_PIDS, NULL);
@@ -134,9 +138,15 @@ bool watch_judge(struct watch *w, const struct cgroup_usage *u, enum ended *ende
     return false;
 }
 
+static int64_t usual_pause(const struct watch *w) {
+    int64_t pause = (clock_mono_ns() - w->start_ns) / PAUSE_PART;
+    if (pause < PAUSE || !(w->cpu_by_group && w->memory_by_group && w->pids_by_group)) return PAUSE;
+    return pause < PAUSE_MOST ? pause : PAUSE_MOST;
+}
+
 int64_t watch_pause(const struct watch *w) {
     const struct spec_limits *l = &w->spec->limits;
-    int64_t pause = PAUSE;
+    int64_t pause = usual_pause(w);
     if (l->cpu_ms && w->cpu_ns >= 0) {
         /* Not before the cpu time could be used up. */
         int64_t soonest = (l->cpu_ms * NS_PER_MS - w->cpu_ns) / w->cpus + NS_PER_MS / 2;

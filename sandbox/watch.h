@@ -17,6 +17,7 @@ struct watch {
     const struct spec *spec;
     struct cgroup *cg;
     const int *handles; /* by enum fence_handle */
+    int64_t start_ns;
     bool cpu_by_group, memory_by_group, pids_by_group;
     int64_t cpus;         /* it can use at once */
     int64_t cpu_ns;       /* last seen; −1 unknown */
@@ -29,7 +30,9 @@ void watch_open(struct watch *w, const struct spec *spec, struct cgroup *cg, con
 bool watch_look(struct watch *w, enum ended *ended);
 /* The same by what was sampled already. */
 bool watch_judge(struct watch *w, const struct cgroup_usage *u, enum ended *ended);
-/* How long until the next look, in ns. */
+/* How long until the next look, in ns: 20 ms at first, later an eighth of the time
+ * that has passed, a second at most. Sooner where cpu time may run out, and always
+ * 20 ms where a limit has no group. */
 int64_t watch_pause(const struct watch *w);
 /* Whether a file system of the sandbox is full. */
 bool watch_disk_full(const struct watch *w);

@@ -2,79 +2,118 @@
 
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "sandbox/witness_machine.h"
 
-#include <fcntl.h>
-#include <inttypes.h>
 #include <string.h>
 #include <sys/resource.h>
-
-static ssize_t read_some(const char *path, char *out, size_t size) {
-    _cleanup_close_ int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, out, size - 1);
-    if (n >= 0) out[n] = '\0';
-    return n;
-}
-
-/* The eighth number of the first line of /proc/stat, in ticks (proc_stat(5)). */
-static int64_t read_steal(void) {
-    char text[256];
-    if (read_some("/proc/stat", text, sizeof text) <= 0 || strncmp(text, "cpu ", 4) != 0) return -1;
-    char *p = text + 4;
-    uint64_t value = 0;
-    for (int i = 0; i < 8; i++) {
-        char *end = NULL;
-        value = strtoull(p, &end, 10);
-        if (end == p) return -1;
-        p = end;
-    }
-    long ticks = sysconf(_SC_CLK_TCK);
-    return ticks > 0 ? (int64_t)(value * (uint64_t)NS_PER_SEC / (uint64_t)ticks) : -1;
-}
 
 static int64_t timeval_ns(struct timeval t) {
     return (int64_t)t.tv_sec * NS_PER_SEC + (int64_t)t.tv_usec * 1000;
 }
 
-void witness_read(struct witness *w, struct cgroup *cg) {
-    const struct cgroup_usage unknown = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+void witness_cpus(const char *list, const cpu_set_t *all, cpu_set_t *out) {
+    CPU_ZERO(out);
+    if (!list) {
+        *out = *all;
+        return;
+    }
+    for (const char *p = list; *p;) { /* the spec's codec has looked at it */
+        char *end = NULL;
+        long first = strtol(p, &end, 10), last = first;
+        if (*end == '-') last = strtol(end + 1, &end, 10);
+        for (long cpu = first; cpu <= last && cpu < CPU_SETSIZE; cpu++) CPU_SET((size_t)cpu, out);
+        p = *end == ',' ? end + 1 : "";
+    }
+}
+
+/* `cg` is NULL at the start of a run, when all its counters are about 0. */
+static void read_all(const struct witnesses *ws, struct cgroup *cg, struct witness *w) {
     struct rusage self;
     getrusage(RUSAGE_SELF, &self);
-    w->steal_ns = read_steal();
     w->launcher_cpu_ns = timeval_ns(self.ru_utime) + timeval_ns(self.ru_stime);
-    w->usage = unknown;
+    witness_machine_cpu(&ws->cpus, &w->busy_ns, &w->steal_ns);
+    w->thermal_throttles = ws->gauged ? witness_machine_throttles() : -1;
+    w->swap_pages = ws->gauged ? witness_machine_swapped() : -1;
+    w->frequency_khz = ws->gauged || cg ? witness_machine_frequency() : -1;
+    memset(&w->usage, 0xff, sizeof w->usage); /* −1 everywhere */
     if (cg) cgroup_sample(cg, &w->usage);
 }
 
+void witness_prepare(struct witnesses *w, const struct spec *spec, const cpu_set_t *allowed) {
+    *w = (struct witnesses){.gauged = spec->gauge, .gauge_before = {-1, -1}};
+    w->gauge_after = w->gauge_before;
+    witness_cpus(spec->cpus, allowed, &w->cpus);
+    if (w->gauged) gauge_open(&w->gauge);
+    else read_all(w, NULL, &w->before);
+}
+
+void witness_begin(struct witnesses *w) {
+    if (!w->gauged) return;
+    w->gauge_before = gauge_read(&w->gauge, &w->cpus);
+    read_all(w, NULL, &w->before);
+}
+
+void witness_restart(struct witnesses *w, struct cgroup *cg) {
+    int64_t frequency = w->before.frequency_khz;
+    int64_t waited = run_delay_total(&w->delay);
+    read_all(w, cg, &w->before);
+    if (frequency >= 0) w->before.frequency_khz = frequency;
+    w->delay_before = waited > 0 ? waited : 0;
+}
+
+void witness_look(struct witnesses *w, struct cgroup *cg, int64_t elapsed_ns) {
+    if (w->gauged) run_delay_look(&w->delay, cg, elapsed_ns);
+}
+
+void witness_end(struct witnesses *w, struct cgroup *cg) {
+    read_all(w, cg, &w->after);
+    if (!w->gauged) return;
+    w->gauge_after = gauge_read(&w->gauge, &w->cpus);
+    gauge_close(&w->gauge);
+}
+
+/* Of two counts that only grow. */
 static int64_t between(int64_t before, int64_t after) {
-    if (after < 0) return -1;
-    return before > 0 ? after - before : after;
+    return before < 0 || after < before ? -1 : after - before;
 }
 
-void witness_report(const struct witness *before, const struct witness *after, struct result *r) {
-    r->steal_ns = before->steal_ns < 0 ? -1 : between(before->steal_ns, after->steal_ns);
+/* Of a group's counts, which begin at 0 with the run. */
+static int64_t since(int64_t before, int64_t after) {
+    return before > 0 && after >= before ? after - before : after;
+}
+
+/* The ticks of /proc/stat are coarse, so the difference may come out below 0. */
+static int64_t foreign(int64_t busy_ns, const struct witness *before, const struct result *r) {
+    if (busy_ns < 0) return -1;
+    int64_t own = since(before->usage.cpu_total_ns, r->cpu_user_ns + r->cpu_system_ns);
+    return busy_ns > own ? busy_ns - own : 0;
+}
+
+static void report_gauge(const struct witnesses *w, struct result *r) {
+    r->gauge_cpu_before_ns = w->gauge_before.cpu_ns;
+    r->gauge_cpu_after_ns = w->gauge_after.cpu_ns;
+    r->gauge_memory_before_ns = w->gauge_before.memory_ns;
+    r->gauge_memory_after_ns = w->gauge_after.memory_ns;
+}
+
+void witness_report(const struct witnesses *w, struct result *r) {
+    const struct witness *before = &w->before, *after = &w->after;
+    const struct cgroup_usage *b = &before->usage, *u = &after->usage;
+    r->cpus = CPU_COUNT(&w->cpus);
+    r->steal_ns = between(before->steal_ns, after->steal_ns);
+    r->foreign_cpu_ns = foreign(between(before->busy_ns, after->busy_ns), before, r);
     r->launcher_cpu_ns = between(before->launcher_cpu_ns, after->launcher_cpu_ns);
-    r->pressure_cpu_ns = between(before->usage.pressure_cpu_ns, after->usage.pressure_cpu_ns);
-    r->pressure_memory_ns =
-        between(before->usage.pressure_memory_ns, after->usage.pressure_memory_ns);
-    r->pressure_io_ns = between(before->usage.pressure_io_ns, after->usage.pressure_io_ns);
-    r->io_read_bytes = after->usage.io_read_bytes;
-    r->io_write_bytes = after->usage.io_write_bytes;
-}
-
-int64_t witness_frequency(void) {
-    int64_t sum = 0, count = 0;
-    for (long cpu = 0, n = sysconf(_SC_NPROCESSORS_CONF); cpu < n; cpu++) {
-        char path[96], text[32];
-        snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%ld/cpufreq/scaling_cur_freq", cpu);
-        if (read_some(path, text, sizeof text) <= 0) {
-            if (cpu == 0) return -1; /* no cpufreq here: do not ask for each cpu */
-            continue;
-        }
-        int64_t khz = strtoll(text, NULL, 10);
-        if (khz > 0) {
-            sum += khz;
-            count++;
-        }
-    }
-    return count ? sum / count : -1;
+    r->thermal_throttles = between(before->thermal_throttles, after->thermal_throttles);
+    r->swap_pages = between(before->swap_pages, after->swap_pages);
+    r->frequency_start_khz = before->frequency_khz;
+    r->frequency_khz = after->frequency_khz;
+    r->pressure_cpu_ns = since(b->pressure_cpu_ns, u->pressure_cpu_ns);
+    r->pressure_memory_ns = since(b->pressure_memory_ns, u->pressure_memory_ns);
+    r->pressure_io_ns = since(b->pressure_io_ns, u->pressure_io_ns);
+    r->throttled_ns = since(b->throttled_ns, u->throttled_ns);
+    r->run_delay_ns = u->waited_ns >= 0 ? since(b->waited_ns, u->waited_ns)
+                                        : since(w->delay_before, run_delay_total(&w->delay));
+    r->io_read_bytes = u->io_read_bytes;
+    r->io_write_bytes = u->io_write_bytes;
+    report_gauge(w, r);
 }

@@ -1,6 +1,7 @@
 #include "tasks/decode.h"
 
 #include "common/file.h"
+#include "tasks/bounds.h"
 #include "tasks/fields.h"
 
 #include <regex.h>
@@ -296,6 +297,7 @@ static const struct field measure_fields[] = {
     FIELD_NUMBER(INT, "blocks_min", JSON_REQUIRED, struct task, blocks_min, 2, 1000),
     FIELD_NUMBER(INT, "blocks_max", JSON_REQUIRED, struct task, blocks_max, 2, 1000),
     FIELD_NUMBER(DOUBLE, "half_width", JSON_REQUIRED, struct task, half_width, 0.001, 10),
+    FIELD_SECTION("bounds", JSON_OPTIONAL, bounds_read),
 };
 
 static void read_measure(struct faults *faults, const struct json *v, void *base) {
@@ -359,6 +361,7 @@ void task_decode(const struct json *doc, struct task *t, struct faults *faults) 
     t->blocks_min = 3;
     t->blocks_max = 10;
     t->half_width = 0.10;
+    task_bounds_default(&t->bounds);
     FIELDS_READ(faults, doc, task_fields, t);
     check_names(t, doc, faults);
     check_race(t, doc, faults);

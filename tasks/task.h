@@ -60,6 +60,30 @@ struct task_data {           /* absent when `file` is NULL */
                         every phase sees an empty file in their place; may be NULL */
 };
 
+/* What a timed run of a measurement may have met and still count: each by a
+ * witness of its result (docs/reference/task.md, "bounds"). */
+enum task_bound {
+    BOUND_STEAL,       /* of the run's cpus' time */
+    BOUND_FOREIGN_CPU, /* of the run's cpus' time */
+    BOUND_RUN_DELAY,   /* these five of the run's wall time */
+    BOUND_PRESSURE_CPU,
+    BOUND_PRESSURE_MEMORY,
+    BOUND_PRESSURE_IO,
+    BOUND_LAUNCHER_CPU,
+    BOUND_THERMAL_THROTTLES, /* these two are counts */
+    BOUND_SWAP_PAGES,
+    BOUND_GAUGE_CPU, /* these two are relative changes */
+    BOUND_GAUGE_MEMORY,
+    BOUND_COUNT,
+};
+extern const char *const task_bound_names[]; /* "steal", "foreign_cpu", …, NULL */
+
+struct task_bounds {
+    double most[BOUND_COUNT]; /* infinite: not judged */
+};
+/* Those of a task that names none. */
+void task_bounds_default(struct task_bounds *out);
+
 struct task {
     char *name;
     char *title;
@@ -93,6 +117,7 @@ struct task {
 
     int64_t blocks_min, blocks_max; /* repeats of a measurement */
     double half_width;              /* stop when the interval of FSR is this narrow */
+    struct task_bounds bounds;      /* of its timed runs */
     char digest[DIGEST_HEX];        /* over task.json, statement, records, examine/; not hints,
                                        which change what is told, not what is raced */
 };

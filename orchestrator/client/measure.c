@@ -73,7 +73,7 @@ void measure_slot(const struct json *measurement, const struct json *slot, struc
 
 static bool slot_is_over(const struct json *slot) {
     const char *state = reply_text_or(slot, "state", "");
-    return str_eq(state, "done") || str_eq(state, "failed");
+    return str_eq(state, "done") || str_eq(state, "failed") || str_eq(state, "void");
 }
 
 /* The slots that ended since the last reading. A bit for each slot by its place

@@ -130,6 +130,17 @@ void show_limits(const struct json *limits, bool colour, struct buf *out) {
     print_table(t, colour, "Limits", out);
 }
 
+/* What of this run the launcher and the daemon took themselves. */
+static void show_own_share(const struct json *run, struct buf *out) {
+    const struct json *result = reply_find(run, "result");
+    double launcher = reply_number(result, "launcher_cpu_ns", NAN);
+    double daemon = reply_number(run, "daemon_cpu_ns", NAN);
+    double wall = reply_number(run, "wall_ns", NAN);
+    if (!(wall > 0) || !isfinite(launcher) || !isfinite(daemon)) return;
+    buf_printf(out, "\nPaddock's own cpu time was %.2g %% of the run's\n",
+               100 * (launcher + daemon) / wall);
+}
+
 void show_run(const struct json *run, bool fence, bool colour, struct buf *out) {
     show_members(run, NULL, out);
     const struct json *result = reply_find(run, "result"), *exam = reply_find(run, "exam");
@@ -144,6 +155,7 @@ void show_run(const struct json *run, bool fence, bool colour, struct buf *out) 
             buf_puts(out, "\nViolation\n");
             show_members(violation, NULL, out);
         }
+        show_own_share(run, out);
     }
     if (exam) {
         buf_puts(out, "\nExam\n");
@@ -153,6 +165,37 @@ void show_run(const struct json *run, bool fence, bool colour, struct buf *out) 
     const struct json *layers = reply_find(result, "layers");
     show_layers(layers ? layers : reply_find(result, "fence"), colour, out);
     show_limits(reply_find(result, "limits"), colour, out);
+}
+
+/* Every run that does not count, since the machine disturbed it. */
+static void show_voids(const struct json *m, bool colour, struct buf *out) {
+    static const char *const heads[] = {">BLOCK", "ARM", "RUN", ">TIME", "WHY", NULL};
+    _cleanup_table_ struct table *t = table_new(heads);
+    for (size_t i = 0; i < reply_count(m, "voids"); i++) {
+        const struct json *run = reply_at(m, "voids", i);
+        _cleanup_buf_ struct buf arm = {0};
+        measure_arm_name(m, reply_int(run, "arm", 0), &arm);
+        table_cellf(t, "%lld", (long long)reply_int(run, "block", 0) + 1);
+        table_cell(t, buf_text(&arm));
+        table_cell(t, reply_text(run, "run"));
+        seconds_cell(t, reply_number(run, "wall_s", NAN));
+        table_cell(t, reply_text_or(run, "reason", ""));
+    }
+    print_table(t, colour, "Void runs", out);
+}
+
+/* What was found beside a score: the candidate's runs were void too often, say. */
+static void show_findings(const struct json *m, struct buf *out) {
+    for (size_t i = 0; i < reply_count(m, "scores"); i++) {
+        const struct json *score = reply_at(m, "scores", i);
+        for (size_t k = 0; k < reply_count(score, "findings"); k++) {
+            const struct json *finding = reply_at(score, "findings", k);
+            buf_printf(out, "\n%s: %s: ", reply_text_or(score, "version", "?"),
+                       reply_text_or(finding, "rule", "finding"));
+            progress_text(reply_text_or(finding, "text", ""), SIZE_MAX, out);
+            buf_putc(out, '\n');
+        }
+    }
 }
 
 static void show_slots(const struct json *m, bool colour, struct buf *out) {
@@ -178,7 +221,9 @@ static void show_slots(const struct json *m, bool colour, struct buf *out) {
 void show_measurement(const struct json *m, bool colour, struct buf *out) {
     show_members(m, NULL, out);
     show_slots(m, colour, out);
+    show_voids(m, colour, out);
     show_scores(m, colour, out);
+    show_findings(m, out);
 }
 
 void show_experiment(const struct json *e, bool colour, struct buf *out) {

@@ -16,6 +16,7 @@ static int answer(struct daemon *d, int64_t id, struct response *p, struct error
     json_open_object(w, NULL);
     view_measurement(w, &m);
     if (view_plan_of(w, d->store, &m, err) < 0) return -1;
+    if (view_voids_of(w, d->store, id, err) < 0) return -1;
     if (view_scores_of(w, d->store, id, 0, err) < 0) return -1;
     json_close_object(w);
     return response_json(p, w, err);

@@ -7,9 +7,11 @@
  */
 #include "common/cleanup.h"
 #include "orchestrator/daemon/create.h"
+#include "orchestrator/daemon/fingerprint.h"
 #include "orchestrator/daemon/id.h"
 #include "orchestrator/daemon/job.h"
 #include "orchestrator/daemon/measure.h"
+#include "orchestrator/daemon/store_void.h"
 #include "orchestrator/judge/blocks.h"
 
 #include <inttypes.h>
@@ -69,6 +71,9 @@ static enum lane_step build_arms(struct measure *m, struct error *err) {
 static enum lane_step add_block(struct measure *m, struct error *err) {
     char name[ID_MAX];
     size_t block = (size_t)m->row.blocks, count = 0;
+    _cleanup_free_ char *fingerprint = NULL;
+    if (block == 0 && !(fingerprint = fingerprint_make(m->d, &m->task, m->lane->cpus, err)))
+        return LANE_FAILED;
     size_t order[2 + MEASUREMENT_VERSIONS_MAX];
     struct slot_row slots[2 + MEASUREMENT_VERSIONS_MAX] = {0};
     blocks_order(m->d->secret, id_format(ID_MEASUREMENT, m->row.id, name), block, m->arm_count,
@@ -82,6 +87,8 @@ static enum lane_step add_block(struct measure *m, struct error *err) {
     _cleanup_store_tx_ struct store_tx tx = {0};
     if (store_begin(&tx, m->d->store, err) < 0 ||
         measurement_start(m->d->store, m->row.id, err) < 0 ||
+        (fingerprint &&
+         measurement_set_fingerprint(m->d->store, m->row.id, fingerprint, err) < 0) ||
         block_add(m->d->store, m->row.id, slots, count, err) < 0 || store_commit(&tx, err) < 0)
         return LANE_FAILED;
     return LANE_MORE;
@@ -94,19 +101,33 @@ static bool counts(const struct judged *j) {
            (str_eq(j->outcome, "invalid-loss") && isfinite(j->metric));
 }
 
+static int write_slot(struct measure *m, struct slot_row *slot, const char *outcome,
+                      const char *reason, struct error *err) {
+    free(slot->outcome);
+    free(slot->reason);
+    slot->outcome = strdup(outcome);
+    slot->reason = reason ? strdup(reason) : NULL;
+    _cleanup_store_tx_ struct store_tx tx = {0};
+    if (store_begin(&tx, m->d->store, err) < 0) return -1;
+    if (slot_end(m->d->store, slot, err) < 0) return -1;
+    return store_commit(&tx, err);
+}
+
 static int end_slot(struct measure *m, struct slot_row *slot, const struct judged *j,
                     struct error *err) {
     slot->state = counts(j) ? SLOT_DONE : SLOT_FAILED;
     slot->wall_ns = j->wall_ns;
     slot->metric = j->metric;
-    free(slot->outcome);
-    free(slot->reason);
-    slot->outcome = strdup(j->outcome);
-    slot->reason = j->reason ? strdup(j->reason) : NULL;
-    _cleanup_store_tx_ struct store_tx tx = {0};
-    if (store_begin(&tx, m->d->store, err) < 0) return -1;
-    if (slot_end(m->d->store, slot, err) < 0) return -1;
-    return store_commit(&tx, err);
+    return write_slot(m, slot, j->outcome, j->reason, err);
+}
+
+/* The machine was not quiet enough for any of its runs: nothing is said about the
+ * arm, and the block is left out of the estimate. */
+static enum lane_step void_slot(struct measure *m, struct slot_row *slot, const struct judged *j,
+                                struct error *err) {
+    slot->state = SLOT_VOID;
+    slot->metric = NAN;
+    return write_slot(m, slot, "void", j->reason, err) < 0 ? LANE_FAILED : LANE_MORE;
 }
 
 static enum run_end run_phases(struct execution *x, const struct slot_row *slot, struct judged *j,
@@ -119,6 +140,7 @@ static enum run_end run_phases(struct execution *x, const struct slot_row *slot,
     x->in_slot = slot;
     _cleanup_run_ struct run_row train = {0};
     end = phase_train(x, &train, j, err);
+    if (end == RUN_END_OUTSIDE) judged_set(j, NULL, train.reason);
     if (end != RUN_END_DONE || j->outcome) return end;
     return phase_examine(x, j, err);
 }
@@ -128,6 +150,7 @@ static enum lane_step run_slot(struct measure *m, struct slot_row *slot, struct 
     _cleanup_execution_ struct execution x = execution_of(m, arm);
     _cleanup_judged_ struct judged j = {.metric = NAN};
     enum run_end end = run_phases(&x, slot, &j, err);
+    if (end == RUN_END_OUTSIDE) return void_slot(m, slot, &j, err);
     if (end != RUN_END_DONE) return step_of(end);
     if (end_slot(m, slot, &j, err) < 0) return LANE_FAILED;
     return counts(&j) ? LANE_MORE : arm_failed(m, arm, &j, err);
@@ -142,6 +165,7 @@ static enum lane_step settle_failed(struct measure *m, const struct slot_row *sl
 
 /* Why no further block is run, in one sentence. */
 static char *end_reason(const struct measure *m, enum blocks_next next) {
+    int64_t left_out = slots_left_out(m->slots, m->slot_count);
     switch (next) {
     case BLOCKS_RESOLVED:
         return str_printf("every interval is narrow enough after %" PRId64 " blocks",
@@ -150,7 +174,12 @@ static char *end_reason(const struct measure *m, enum blocks_next next) {
         return str_printf("record %" PRId64 " is not faster than record %" PRId64
                           " on this machine",
                           m->row.step + 1, m->row.step);
-    default: return str_printf("the %" PRId64 " blocks allowed are spent", m->row.blocks);
+    default:
+        if (left_out == 0)
+            return str_printf("the %" PRId64 " blocks allowed are spent", m->row.blocks);
+        return str_printf("the %" PRId64 " blocks allowed are spent, and %" PRId64
+                          " of them left out, since the machine was not quiet enough",
+                          m->row.blocks, left_out);
     }
 }
 

@@ -128,6 +128,7 @@ static int add_score(struct measure *m, size_t arm, const char *outcome, const c
     json_open_object(w, NULL);
     if (f) put_numbers(w, f, m->row.half_width);
     json_put_double(w, "metric", mean_metric(m, (int64_t)arm));
+    if (measure_put_voids(m, arm, w, err) < 0) return -1;
     json_close_object(w);
     size_t len;
     const char *document = json_writer_text(w, &len);
@@ -197,7 +198,7 @@ static int score_none(struct measure *m, const char *outcome, const char *reason
 static char *record_fault(const struct measure *m) {
     for (size_t i = 0; i < 2 && m->row.blocks > 0; i++) {
         double mean = mean_metric(m, (int64_t)i);
-        if (meets_target(&m->task, mean)) continue;
+        if (isnan(mean) || meets_target(&m->task, mean)) continue; /* NaN: all were void */
         _cleanup_free_ char *why = missed(&m->task, mean);
         return str_printf("record %" PRId64 ": %s", m->row.step + (int64_t)i, why ? why : "");
     }

@@ -38,6 +38,12 @@ int measure_table(const struct measure *m, struct measure_table *out, struct err
 /* Whether to go on, by the judge's rule. */
 int measure_decide(const struct measure *m, enum blocks_next *next, struct error *err);
 
+/* Members of a candidate's score: "voids", how many runs of its arm and the
+ * records' the machine disturbed; "findings", among them that it is the candidate's
+ * too often for chance. */
+int measure_put_voids(const struct measure *m, size_t arm, struct json_writer *w,
+                      struct error *err);
+
 /* Writes the scores of all candidates and ends the measurement. With another
  * outcome than "complete", the candidates still in are scored with that. */
 int measure_end(struct measure *m, const char *outcome, const char *reason, struct error *err);

@@ -36,6 +36,10 @@ void judged_set(struct judged *j, const char *outcome, const char *reason);
 /* Records that a phase was given up: "invalid-environment". */
 enum run_end judged_given_up(struct judged *j, const struct run_row *row);
 
+/* Makes a timed run of a measurement void when the machine disturbed it beyond the
+ * task's bounds. A run that the program itself made fail is not looked at. */
+int phase_check_bounds(struct execution *x, struct run_row *row, struct error *err);
+
 /* Asks the judge about a launcher's run of build or train: the outcome stays
  * NULL when there is nothing against it. */
 int phase_judge(struct execution *x, const struct run_row *row, enum task_phase phase,

@@ -88,6 +88,7 @@ int phase_train_spec(struct execution *x, const struct run_row *row, const char 
     if (phase_spec_init(x, row, dir, &t->train, s, err) < 0) return -1;
     s->workspace_source = strdup(x->built);
     if (phase_spec_clock(s, &t->train.clock, err) < 0) return -1;
+    s->gauge = true;
     if (phase_spec_env(s, "PADDOCK_SEED", row->seed, err) < 0) return -1;
     if (phase_spec_env(s, "PADDOCK_OUT", out, err) < 0) return -1;
     if (x->data) {
@@ -113,12 +114,17 @@ static int train_prepare(struct execution *x, const struct run_row *row, const c
     return phase_launcher_args(dir, argv, err);
 }
 
+static int train_finish(struct execution *x, const char *dir, struct run_row *row,
+                        struct error *err) {
+    return phase_launcher_finish(x, dir, row, err) < 0 ? -1 : phase_check_bounds(x, row, err);
+}
+
 static const struct run_plan train_plan = {.phase = "train",
                                            .program = "paddock-sandbox",
                                            .pidfile = "launcher.json",
                                            .result = "result.json",
                                            .prepare = train_prepare,
-                                           .finish = phase_launcher_finish};
+                                           .finish = train_finish};
 
 enum run_end phase_train(struct execution *x, struct run_row *train, struct judged *j,
                          struct error *err) {

@@ -8,6 +8,7 @@
 #include "orchestrator/daemon/id.h"
 #include "orchestrator/daemon/job.h"
 #include "orchestrator/daemon/store_version.h"
+#include "orchestrator/daemon/store_void.h"
 #include "orchestrator/judge/blocks.h"
 #include "orchestrator/paths/paths.h"
 
@@ -222,6 +223,13 @@ int run_end_orphans(struct lane *l, struct error *err) {
     return rc;
 }
 
+/* The cpu time of all our threads so far. */
+static int64_t own_cpu_ns(void) {
+    struct timespec t = {0};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return t.tv_sec * NS_PER_SEC + t.tv_nsec;
+}
+
 /* A new run, up to its end. */
 static enum run_end begin(struct execution *x, const struct run_plan *plan, int64_t attempt,
                           struct run_row *row, struct error *err) {
@@ -233,7 +241,9 @@ static enum run_end begin(struct execution *x, const struct run_plan *plan, int6
         run_discard(x, row, error_text(err), NULL);
         return RUN_END_FAILED;
     }
+    int64_t cpu = own_cpu_ns();
     enum run_end end = await_end(x, &p);
+    row->daemon_cpu_ns = own_cpu_ns() - cpu;
     if (end == RUN_END_DONE && settle(x, plan, dir, row, err) < 0) return RUN_END_FAILED;
     return end;
 }
@@ -256,7 +266,7 @@ enum run_end run_execute(struct execution *x, const struct run_plan *plan, struc
                          struct error *err) {
     for (;;) {
         bool found;
-        int64_t voids;
+        int64_t voids, outside = 0;
         if (lane_stopping(x->lane)) return RUN_END_STOPPED;
         if (job_over(x->lane)) return RUN_END_CANCELLED;
         run_clear(out);
@@ -264,9 +274,14 @@ enum run_end run_execute(struct execution *x, const struct run_plan *plan, struc
             return RUN_END_FAILED;
         if (found && out->state == RUN_DONE) return RUN_END_DONE;
         _cleanup_free_ char *why = found ? NULL : steal_ptr(&out->reason);
-        if (!found && voids >= RUN_ATTEMPTS) {
-            out->reason = str_printf("%s was void %" PRId64 " times%s%s", plan->phase, voids,
-                                     why ? ": " : "", why ? why : "");
+        if (!found &&
+            void_count(x->d->store, &x->owner, plan->phase, &outside, &out->reason, err) < 0)
+            return RUN_END_FAILED;
+        if (outside >= RUN_ATTEMPTS) return RUN_END_OUTSIDE;
+        if (!found && voids - outside >= RUN_ATTEMPTS) {
+            free(out->reason);
+            out->reason = str_printf("%s was void %" PRId64 " times%s%s", plan->phase,
+                                     voids - outside, why ? ": " : "", why ? why : "");
             return RUN_END_GIVEN_UP;
         }
         enum run_end end = found ? resume(x, plan, out, err) : begin(x, plan, voids, out, err);

@@ -31,6 +31,7 @@ struct execution {
 enum run_end {
     RUN_END_DONE,      /* `out` is its row, the result lies in its folder */
     RUN_END_GIVEN_UP,  /* void too often: out->reason says why */
+    RUN_END_OUTSIDE,   /* outside the bounds too often: out->reason says which */
     RUN_END_STOPPED,   /* the daemon stops */
     RUN_END_CANCELLED, /* the job was cancelled */
     RUN_END_FAILED,    /* our own failure: err is set */

@@ -40,7 +40,13 @@ struct arm_row {
     char *reason;
 };
 
-enum slot_state { SLOT_PENDING, SLOT_DONE, SLOT_FAILED, SLOT_SKIPPED };
+enum slot_state {
+    SLOT_PENDING,
+    SLOT_DONE,
+    SLOT_FAILED,
+    SLOT_SKIPPED,
+    SLOT_VOID, /* none of its runs was within the bounds: its block is left out */
+};
 extern const char *const slot_state_names[];
 
 struct slot_row {
@@ -94,6 +100,8 @@ int slot_list(struct store *s, int64_t measurement, struct slot_row **out, size_
 int slot_set_run(struct store *s, int64_t id, int64_t run, const char *seed, struct error *err);
 /* Writes state, wall_ns, metric, outcome and reason. */
 int slot_end(struct store *s, const struct slot_row *row, struct error *err);
+/* How many blocks have a void slot. */
+int64_t slots_left_out(const struct slot_row *rows, size_t count);
 void slots_free(struct slot_row *rows, size_t count);
 
 int score_add(struct store *s, const struct score_row *row, struct error *err);

@@ -12,7 +12,8 @@ const char *const run_state_names[] = {"running", "done", "void", NULL};
 
 #define RUN_COLUMNS                                                                       \
     "id, version, measurement, arm, slot, phase, purpose, state, pid, start_ticks, seed," \
-    " result_sha256, ended, wall_ns, metric, reason, created_ns, ended_ns"
+    " result_sha256, ended, wall_ns, metric, reason, created_ns, ended_ns, outside,"      \
+    " daemon_cpu_ns"
 
 static enum run_state state_of(const char *name) {
     if (strcmp(name, "running") == 0) return RUN_RUNNING;
@@ -35,7 +36,9 @@ static void read_run(const struct query *q, struct run_row *r) {
         .metric = query_double(q, 14),
         .reason = query_string(q, 15),
         .created_ns = query_int(q, 16),
-        .ended_ns = query_int(q, 17)};
+        .ended_ns = query_int(q, 17),
+        .outside = query_int(q, 18) != 0,
+        .daemon_cpu_ns = query_int(q, 19)};
 }
 
 /* The event's members: what a follower needs to place the run. */
@@ -73,9 +76,10 @@ int run_set_process(struct store *s, int64_t id, int64_t pid, int64_t start_tick
 int run_end(struct store *s, const struct run_row *row, struct error *err) {
     if (store_sql(s, err,
                   "UPDATE runs SET state=?, result_sha256=?, ended=?, wall_ns=?, metric=?,"
-                  " reason=?, ended_ns=? WHERE id=?",
-                  "sssomsii", run_state_names[row->state], row->result_sha256, row->ended,
-                  row->wall_ns, row->metric, row->reason, clock_real_ns(), row->id) < 0)
+                  " reason=?, ended_ns=?, outside=?, daemon_cpu_ns=? WHERE id=?",
+                  "sssomsiioi", run_state_names[row->state], row->result_sha256, row->ended,
+                  row->wall_ns, row->metric, row->reason, clock_real_ns(), (int64_t)row->outside,
+                  row->daemon_cpu_ns, row->id) < 0)
         return -1;
     return notify(s, "run.ended", row, run_state_names[row->state], err);
 }

@@ -36,13 +36,16 @@ struct run_row {
     double metric;            /* NaN: none */
     char *reason;
     int64_t created_ns, ended_ns;
+    bool outside;          /* void, since a witness crossed a bound of the task (store_void.h) */
+    int64_t daemon_cpu_ns; /* what the daemon itself used meanwhile; 0: not known */
 };
 
 /* Fills in id, purpose and time; the state is running. Within a transaction. */
 int run_add(struct store *s, struct run_row *row, struct error *err);
 int run_set_process(struct store *s, int64_t id, int64_t pid, int64_t start_ticks,
                     struct error *err);
-/* Writes state, result_sha256, ended, wall_ns, metric and reason. */
+/* Writes state, result_sha256, ended, wall_ns, metric, reason, outside and
+ * daemon_cpu_ns. */
 int run_end(struct store *s, const struct run_row *row, struct error *err);
 int run_get(struct store *s, int64_t id, struct run_row *out, struct error *err);
 /* The newest run of this owner and phase that is not void; *found says whether

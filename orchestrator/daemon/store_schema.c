@@ -66,4 +66,10 @@ static const char *const first_schema =
     "CREATE TABLE built(key TEXT PRIMARY KEY, dir TEXT NOT NULL, snapshot TEXT NOT NULL,"
     " created_ns INTEGER NOT NULL) STRICT;";
 
-const char *const store_migrations[] = {first_schema, NULL};
+/* Runs that the machine disturbed, and what the machine was. */
+static const char *const witness_schema =
+    "ALTER TABLE runs ADD COLUMN outside INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE runs ADD COLUMN daemon_cpu_ns INTEGER;"
+    "ALTER TABLE measurements ADD COLUMN fingerprint TEXT;";
+
+const char *const store_migrations[] = {first_schema, witness_schema, NULL};

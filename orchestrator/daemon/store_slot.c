@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-const char *const slot_state_names[] = {"pending", "done", "failed", "skipped", NULL};
+const char *const slot_state_names[] = {"pending", "done", "failed", "skipped", "void", NULL};
 
 int block_add(struct store *s, int64_t measurement, struct slot_row *slots, size_t count,
               struct error *err) {
@@ -75,6 +75,16 @@ int slot_end(struct store *s, const struct slot_row *row, struct error *err) {
     snprintf(arm, sizeof arm, "%" PRId64, row->arm);
     return store_notify(s, err, "measurement.slot", ID_MEASUREMENT, row->measurement, "block",
                         block, "arm", arm, "state", state, "outcome", row->outcome, NULL);
+}
+
+int64_t slots_left_out(const struct slot_row *rows, size_t count) {
+    int64_t blocks = 0, last = -1;
+    for (size_t i = 0; i < count; i++) /* in the order of blocks */
+        if (rows[i].state == SLOT_VOID && rows[i].block != last) {
+            last = rows[i].block;
+            blocks++;
+        }
+    return blocks;
 }
 
 void slots_free(struct slot_row *rows, size_t count) {

@@ -74,6 +74,8 @@ void view_run(struct json_writer *w, const struct run_row *r) {
     json_put_double(w, "metric", r->metric);
     json_put_string(w, "reason", r->reason);
     json_put_string(w, "result_sha256", r->result_sha256);
+    if (r->daemon_cpu_ns) json_put_int(w, "daemon_cpu_ns", r->daemon_cpu_ns);
+    else json_put_null(w, "daemon_cpu_ns");
     view_time(w, "created", r->created_ns);
     view_time(w, "finished", r->ended_ns);
 }

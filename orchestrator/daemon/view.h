@@ -34,6 +34,8 @@ int view_scores_of(struct json_writer *w, struct store *s, int64_t measurement, 
 /* "arms" and "slots". */
 int view_plan_of(struct json_writer *w, struct store *s, const struct measurement_row *m,
                  struct error *err);
+/* "voids", "blocks_left_out" and "fingerprint" (view_void.c). */
+int view_voids_of(struct json_writer *w, struct store *s, int64_t measurement, struct error *err);
 /* A JSON document of a run's folder under `key`, null when it is not there. */
 void view_document(struct json_writer *w, const char *key, const char *dir, const char *name);
 

@@ -81,5 +81,9 @@ void view_task(struct json_writer *w, const struct task *t) {
     json_put_int(w, "blocks_min", t->blocks_min);
     json_put_int(w, "blocks_max", t->blocks_max);
     json_put_double(w, "half_width", t->half_width);
+    json_open_object(w, "bounds"); /* null: not judged */
+    for (int i = 0; i < BOUND_COUNT; i++)
+        json_put_double(w, task_bound_names[i], t->bounds.most[i]);
+    json_close_object(w);
     json_close_object(w);
 }

@@ -37,6 +37,8 @@ static void check_task(const struct task *t) {
                t->statement_file, t->artifact);
     FUZZ_CHECK(!t->data.file || !strchr(t->data.file, '/'), "data in %s", t->data.file);
     FUZZ_CHECK(t->train.argv[0][0] && t->examine.argv[0][0], "no program");
+    for (int i = 0; i < BOUND_COUNT; i++)
+        FUZZ_CHECK(t->bounds.most[i] >= 0, "%s: %g", task_bound_names[i], t->bounds.most[i]);
     FUZZ_CHECK(t->record_count >= 1 && t->record_count <= 2, "%zu records", t->record_count);
     FUZZ_CHECK(t->blocks_min <= t->blocks_max, "blocks %ld to %ld", (long)t->blocks_min,
                (long)t->blocks_max);

@@ -83,7 +83,7 @@ is "the socket is its user's alone" "600 700" "$(stat -c %a "$sock" "$dir/run" |
 has "a second daemon on the same state is refused, with the pid of the first" "pid $daemon " \
     "$("$PADDOCK_BIN/paddockd" --state "$state" --socket "$dir/run/other" --stay-root 2>&1)"
 is "the tasks of the catalogue" "toy 1" "$(get /v1/tasks | jq -r '.tasks[] | select(.name == "toy") | "\(.name) \(.steps)"')"
-is "a task" "20000 true" "$(get /v1/tasks/toy | jq -r '"\(.phases.train.limits.cpu_ms) \(.statement | length > 20)"')"
+is "a task" "20000 true 11" "$(get /v1/tasks/toy | jq -r '"\(.phases.train.limits.cpu_ms) \(.statement | length > 20) \(.measure.bounds | length)"')"
 has "hint 0 is the diff" '^\+sleep' "$(get /v1/tasks/toy/hints/1/0 | jq -r .text)"
 has "hint 2 is a text" 'Wait less' "$(get /v1/tasks/toy/hints/1/2 | jq -r .text)"
 has "the documented routes are all there" '^GET|POST' "$(documented)"

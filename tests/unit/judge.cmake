@@ -8,3 +8,4 @@ target_compile_definitions(
   test_lockstep_exam PRIVATE EXAMINE_PROGRAM="$<TARGET_FILE:paddock-examine>")
 add_dependencies(test_lockstep_exam paddock-examine)
 paddock_unit_test(test_audit unit/test_audit.c paddock_judge)
+paddock_unit_test(test_bounds unit/test_bounds.c paddock_judge paddock_sandbox)

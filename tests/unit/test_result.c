@@ -19,6 +19,9 @@ static void fill(struct result *r) {
     r->io_read_bytes = -1;
     r->steal_ns = -1;
     r->output_truncated = true;
+    result_know_nothing(r);
+    r->cpus = 2;
+    r->foreign_cpu_ns = 77;
     r->violation = calloc(1, sizeof *r->violation);
     *r->violation = (struct violation){.call = strdup("reboot"),
                                        .number = 169,
@@ -64,6 +67,34 @@ static void test_round_trip(void **state) {
     assert_memory_equal(two.violation->args, one.violation->args, sizeof one.violation->args);
     assert_string_equal(two.violation->rule, "no-reboot");
     assert_null(two.violation->reason);
+    assert_int_equal(two.foreign_cpu_ns, 77);
+    assert_int_equal(two.swap_pages, -1);
+}
+
+/* Results in a state folder outlive the Paddock that wrote them. */
+static void test_older(void **state) {
+    (void)state;
+    static const char *const later[] = {"\"cpus\":2", "\"foreign_cpu_ns\":77",
+                                        "\"throttled_ns\":-1"};
+    _cleanup_result_ struct result one = {0}, two = {0};
+    _cleanup_error_ struct error err = {0};
+    fill(&one);
+    _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
+    assert_int_equal(result_encode(&one, w, &err), 0);
+    size_t len = 0;
+    _cleanup_free_ char *text = strdup(json_writer_text(w, &len));
+    for (size_t i = 0; i < ARRAY_SIZE(later); i++) {
+        char *at = strstr(text, later[i]);
+        assert_non_null(at);
+        memset(at, ' ', strlen(later[i]) + 1); /* the comma too */
+    }
+    _cleanup_json_ struct json *doc = json_parse("result", text, strlen(text), &err);
+    assert_non_null(doc);
+    if (result_decode(doc, &two, &err) < 0) fail_msg("%s", error_text(&err));
+    assert_int_equal(two.cpus, -1);
+    assert_int_equal(two.foreign_cpu_ns, -1);
+    assert_int_equal(two.throttled_ns, -1);
+    assert_int_equal(two.wall_ns, one.wall_ns);
 }
 
 /* What a violation must not be. */
@@ -130,9 +161,8 @@ static void test_exit_status(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_violation),
-        cmocka_unit_test(test_strict),
+        cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_older),
+        cmocka_unit_test(test_violation),   cmocka_unit_test(test_strict),
         cmocka_unit_test(test_exit_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

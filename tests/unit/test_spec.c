@@ -30,6 +30,7 @@ static void test_defaults(void **state) {
     assert_int_equal(s.stdout_mode, STDIO_FILE);
     assert_null(s.env[0]);
     assert_int_equal(s.limits.wall_ms, 0);
+    assert_false(s.gauge);
 }
 
 static void refuse(const char *text, const char *needle) {
@@ -66,6 +67,7 @@ static void test_refusals(void **state) {
     refuse("{" LEAST ", \"limits\": {\"wall_ms\": 1e3}}", "$.limits.wall_ms");
     refuse("{" LEAST ", \"limits\": {\"wall_s\": 1}}", "$.limits.wall_s");
     refuse("{" LEAST ", \"limits\": {\"open_files\": 3}}", "at least 8");
+    refuse("{" LEAST ", \"gauge\": 1}", "$.gauge");
     refuse("{" LEAST ", \"labels\": 3}", "$.labels");
 }
 
@@ -216,7 +218,7 @@ static void test_round_trip(void **state) {
         " \"memory_high_bytes\": 13, \"cpus_exclusive\": true, \"io\": [{\"path\": \"/a\","
         " \"read_bps\": 1, \"write_bps\": 2, \"read_iops\": 3, \"write_iops\": 4},"
         " {\"device\": \"8:0\"}]}, \"cpus\": \"0-1\","
-        " \"clock\": \"process\", \"stdin\": \"inherit\", \"stdout\": \"tee\","
+        " \"clock\": \"process\", \"gauge\": true, \"stdin\": \"inherit\", \"stdout\": \"tee\","
         " \"stderr\": \"null\", \"collect\": [{\"path\": \"o\", \"as\": \"p\", \"bytes\": 12,"
         " \"files\": 13, \"required\": true}], \"require\": [\"seccomp\"], \"dir\": \"/d\","
         " \"labels\": {\"k\": [1, \"two\"]}}";
@@ -232,6 +234,7 @@ static void test_round_trip(void **state) {
     assert_int_equal(spec_encode(&two, w2, &err), 0);
     const char *t2 = json_writer_text(w2, &n2);
     assert_string_equal(t1, t2);
+    assert_true(two.gauge);
     assert_int_equal(two.limits.grace_ms, 11);
     assert_int_equal(two.limits.cpu_percent, 12);
     assert_int_equal(two.limits.memory_high_bytes, 13);

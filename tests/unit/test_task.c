@@ -2,6 +2,7 @@
 #include "common/file.h"
 #include "tasks/task.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -140,6 +141,9 @@ static void faults_name_file_key_and_reason(void **state) {
         {"\"path\": \"out\"", "\"path\": \"../out\"", "$.artifact.path: must be a path below"},
         {",   \"target\": 2.5", "", "$.metric: time-to-target needs a target"},
         {"\"blocks_max\": 9", "\"blocks_max\": 2", "$.measure.blocks_max: must not be below"},
+        {"0.2}", "0.2, \"bounds\": {\"steal\": -1}}", "$.measure.bounds.steal: must be between"},
+        {"0.2}", "0.2, \"bounds\": {\"stolen\": 1}}", "$.measure.bounds.stolen: unknown key"},
+        {"0.2}", "0.2, \"bounds\": 1}", "$.measure.bounds: must be an object"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         _cleanup_free_ char *text = changed(rows[i].from, rows[i].to);
@@ -151,6 +155,27 @@ static void faults_name_file_key_and_reason(void **state) {
             fail_msg("got \"%s\", want \"%s\"", error_text(&err), rows[i].want);
         assert_non_null(strstr(error_text(&err), root));
     }
+}
+
+/* What is named replaces the default, null opens it; null for all opens all. */
+static void bounds_have_defaults(void **state) {
+    (void)state;
+    struct task_bounds defaults;
+    task_bounds_default(&defaults);
+    _cleanup_task_ struct task plain = {0}, some = {0}, none = {0};
+    assert_int_equal(task_load(root, &plain, NULL), 0);
+    assert_memory_equal(&plain.bounds, &defaults, sizeof defaults);
+    _cleanup_free_ char *named =
+        changed("0.2}", "0.2, \"bounds\": {\"steal\": 0.5, \"swap_pages\": null}}");
+    put("task.json", named);
+    assert_int_equal(task_load(root, &some, NULL), 0);
+    assert_true(some.bounds.most[BOUND_STEAL] > 0.4999 && some.bounds.most[BOUND_STEAL] < 0.5001);
+    assert_true(isinf(some.bounds.most[BOUND_SWAP_PAGES]));
+    assert_true(some.bounds.most[BOUND_GAUGE_CPU] <= defaults.most[BOUND_GAUGE_CPU]);
+    _cleanup_free_ char *open = changed("0.2}", "0.2, \"bounds\": null}");
+    put("task.json", open);
+    assert_int_equal(task_load(root, &none, NULL), 0);
+    for (int i = 0; i < BOUND_COUNT; i++) assert_true(isinf(none.bounds.most[i]));
 }
 
 static void every_fault_is_told_at_once(void **state) {
@@ -360,6 +385,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(everything_is_read),
         TEST(faults_name_file_key_and_reason),
+        TEST(bounds_have_defaults),
         TEST(every_fault_is_told_at_once),
         TEST(a_policy_must_exist),
         TEST(source_must_not_hold_the_answers),
