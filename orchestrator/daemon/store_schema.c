@@ -66,4 +66,9 @@ static const char *const first_schema =
     "CREATE TABLE built(key TEXT PRIMARY KEY, dir TEXT NOT NULL, snapshot TEXT NOT NULL,"
     " created_ns INTEGER NOT NULL) STRICT;";
 
-const char *const store_migrations[] = {first_schema, NULL};
+/* Digests of the files that a run left, by their names. */
+static const char *const files_of_runs =
+    "CREATE TABLE run_files(run INTEGER NOT NULL REFERENCES runs(id), name TEXT NOT NULL,"
+    " sha256 TEXT NOT NULL, PRIMARY KEY(run, name)) STRICT, WITHOUT ROWID;";
+
+const char *const store_migrations[] = {first_schema, files_of_runs, NULL};
