@@ -143,6 +143,12 @@ static void put_reproduce(struct json_writer *w, const struct facts *f) {
                    f->m.blocks);
     json_put_string(w, NULL, buf_text(&line));
     buf_free(&line);
+    buf_printf(&line,
+               "paddock show --verdict v%" PRId64 " --measurement m%" PRId64 " --json -o m%" PRId64
+               "-v%" PRId64 ".json",
+               f->version.id, f->m.id, f->m.id, f->version.id);
+    json_put_string(w, NULL, buf_text(&line));
+    buf_free(&line);
     buf_printf(&line, "paddock verify m%" PRId64 "-v%" PRId64 ".json --daemon", f->m.id,
                f->version.id);
     json_put_string(w, NULL, buf_text(&line));

@@ -7,3 +7,5 @@ paddock_unit_test(test_lockstep_exam unit/test_lockstep_exam.c paddock_judge)
 target_compile_definitions(
   test_lockstep_exam PRIVATE EXAMINE_PROGRAM="$<TARGET_FILE:paddock-examine>")
 add_dependencies(test_lockstep_exam paddock-examine)
+paddock_unit_test(test_score unit/test_score.c paddock_judge)
+paddock_unit_test(test_plot unit/test_plot.c paddock_judge)
