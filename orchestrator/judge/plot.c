@@ -138,7 +138,9 @@ static void draw_blocks(const struct plot *p) {
 
 static void draw_ticks(const struct plot *p) {
     int digits = plot_digits(p->step);
-    for (double t = ceil(p->low / p->step) * p->step; t <= p->high; t += p->step) {
+    int first = (int)ceil(p->low / p->step), last = (int)floor(p->high / p->step);
+    for (int k = first; k <= last; k++) {
+        double t = k * p->step;
         buf_printf(p->out,
                    "<line class=\"grid\" x1=\"%g\" y1=\"%.1f\" x2=\"%g\" y2=\"%.1f\"/>\n"
                    "<text class=\"small end\" x=\"%g\" y=\"%.1f\">%.*f</text>\n",

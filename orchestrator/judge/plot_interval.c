@@ -35,8 +35,9 @@ static struct axis axis_of(const struct fsr_interval *i) {
 static void draw_axis(const struct axis *a, struct buf *out) {
     double step = plot_step(a->high - a->low, 8);
     buf_printf(out, "<path class=\"axis\" d=\"M%g %gH%g\"/>\n", PLOT_LEFT, LINE, PLOT_RIGHT);
-    for (double t = ceil(a->low / step) * step; t <= a->high + NARROW; t += step) {
-        double tick = fabs(t) < step / 2 ? 0 : t;
+    int first = (int)ceil(a->low / step), last = (int)floor(a->high / step + NARROW);
+    for (int k = first; k <= last; k++) {
+        double tick = k * step;
         buf_printf(out,
                    "<path class=\"axis\" d=\"M%.1f %gv5\"/>\n"
                    "<text class=\"small mid\" x=\"%.1f\" y=\"%g\">%.*f</text>\n",

@@ -60,6 +60,13 @@ static double get_number(struct json_reader *r, const char *key) {
     return d;
 }
 
+static double need_number(struct json_reader *r, const char *key) {
+    double d = get_number(r, key);
+    if (!r->failed && !isfinite(d))
+        json_reader_fail(r, json_find(r->object, key), "must be a number");
+    return d;
+}
+
 static bool get_bool(struct json_reader *r, const char *key) {
     bool b = false;
     json_get_bool(r, key, JSON_REQUIRED, &b);
@@ -244,17 +251,17 @@ static int decode_estimate(const struct json *v, struct score_estimate *e, struc
     i->trimmed = get_bool(&r, "trimmed");
     i->bounded = get_bool(&r, "bounded");
     i->estimate = get_number(&r, "fsr");
-    i->low = get_number(&r, "low");
-    i->high = get_number(&r, "high");
-    i->mean_a = get_number(&r, "mean_a_s");
-    i->mean_b = get_number(&r, "mean_b_s");
-    i->mean_c = get_number(&r, "mean_s");
-    i->gap = get_number(&r, "gap_s");
-    i->gap_low = get_number(&r, "gap_low_s");
-    i->gap_high = get_number(&r, "gap_high_s");
+    i->low = i->bounded ? need_number(&r, "low") : get_number(&r, "low");
+    i->high = i->bounded ? need_number(&r, "high") : get_number(&r, "high");
+    i->mean_a = need_number(&r, "mean_a_s");
+    i->mean_b = need_number(&r, "mean_b_s");
+    i->mean_c = need_number(&r, "mean_s");
+    i->gap = need_number(&r, "gap_s");
+    i->gap_low = need_number(&r, "gap_low_s");
+    i->gap_high = need_number(&r, "gap_high_s");
     i->gap_to_noise = get_number(&r, "gap_to_noise");
-    i->cv = get_number(&r, "cv");
-    i->df = get_number(&r, "df");
+    i->cv = need_number(&r, "cv");
+    i->df = need_number(&r, "df");
     if (json_object_end(&r) < 0) return -1;
     i->arms = (size_t)arms;
     i->blocks = json_count(blocks);

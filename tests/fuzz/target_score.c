@@ -61,3 +61,59 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     check_sealing(&s);
     return 0;
 }
+
+#ifdef PADDOCK_FUZZ_ENGINE
+/* Most bytes that are changed blindly are no JSON any more: one value of the
+ * document is changed, left out or put in twice instead. */
+struct mutation {
+    size_t at, seen;
+    unsigned how;
+};
+
+static const char *const values[] = {
+    "null", "0",  "1",  "-1",       "true",      "false",       "2.5",    "1e300", "1e-300",
+    "\"\"", "[]", "{}", "\"left\"", "\"train\"", "\"examine\"", "\"v7\"", "9999",  "7"};
+
+static void mutate(struct json_writer *w, const char *key, const struct json *v,
+                   struct mutation *m) {
+    enum json_type type = json_type(v);
+    bool here = m->seen++ == m->at, inside = type == JSON_ARRAY || type == JSON_OBJECT;
+    if (here && m->how % 3 == 0 && key == NULL && m->seen > 1) return; /* left out */
+    if (here && !inside) {
+        const char *text = values[m->how / 3 % ARRAY_SIZE(values)];
+        _cleanup_json_ struct json *other = json_parse("value", text, strlen(text), NULL);
+        json_put_value(w, key, other);
+        return;
+    }
+    if (!inside) {
+        json_put_value(w, key, v);
+        return;
+    }
+    if (type == JSON_ARRAY) json_open_array(w, key);
+    else json_open_object(w, key);
+    for (size_t i = 0; i < json_count(v); i++) mutate(w, json_key_at(v, i), json_at(v, i), m);
+    if (here && type == JSON_ARRAY && json_count(v) > 0)
+        json_put_value(w, NULL, json_at(v, m->how % json_count(v))); /* twice */
+    if (type == JSON_ARRAY) json_close_array(w);
+    else json_close_object(w);
+}
+
+static size_t count_values(const struct json *v) {
+    size_t n = 1;
+    for (size_t i = 0; i < json_count(v); i++) n += count_values(json_at(v, i));
+    return n;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t len, size_t max, unsigned seed) {
+    _cleanup_json_ struct json *doc = json_parse("score", (const char *)data, len, NULL);
+    _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
+    if (!doc || !w || seed % 8 == 0) return LLVMFuzzerMutate(data, len, max);
+    struct mutation m = {.at = seed / 8 % count_values(doc), .how = seed / 64};
+    mutate(w, NULL, doc, &m);
+    size_t n = 0;
+    const char *text = json_writer_text(w, &n);
+    if (!text || n > max) return LLVMFuzzerMutate(data, len, max);
+    memcpy(data, text, n);
+    return n;
+}
+#endif
