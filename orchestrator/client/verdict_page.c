@@ -46,6 +46,16 @@ static void put_metric(const struct score *s, struct buf *out) {
              s->higher_is_better ? "least" : "most", s->target);
 }
 
+static void put_findings(const struct score *s, struct buf *out) {
+    for (size_t i = 0; i < json_count(s->findings); i++) {
+        const struct json *finding = json_at(s->findings, i);
+        const char *rule = "", *text = "";
+        json_as_string(json_find(finding, "rule"), &rule, NULL);
+        json_as_string(json_find(finding, "text"), &text, NULL);
+        line(out, "finding", "%s: %s", rule, text);
+    }
+}
+
 static void put_head(const struct score *s, bool colour, struct buf *out) {
     buf_puts(out, colour ? "\033[1m" : "");
     _cleanup_buf_ struct buf title = {0};
@@ -55,6 +65,7 @@ static void put_head(const struct score *s, bool colour, struct buf *out) {
     buf_puts(out, colour ? "\033[0m\n" : "\n");
     if (s->rule) line(out, "rule", "%s", s->rule);
     if (s->reason) line(out, "reason", "%s", s->reason);
+    put_findings(s, out);
     put_numbers(s, out);
     put_metric(s, out);
     line(out, "measured", "%s%s%s", s->measured, s->measured_reason ? ": " : "",
@@ -141,7 +152,10 @@ static void put_run(const struct score *s, const struct score_run *r, struct tab
     witness_cell(t, r->result, "pressure_cpu_ns");
     witness_cell(t, r->result, "foreign_cpu_ns");
     table_cell(t, r->seed);
-    table_cell(t, r->reason ? r->reason : "");
+    _cleanup_buf_ struct buf why = {0};
+    buf_printf(&why, "%s%s%s", r->rule ? r->rule : "", r->rule && r->reason ? ": " : "",
+               r->reason ? r->reason : "");
+    table_cell(t, buf_text(&why));
 }
 
 static int put_runs(const struct score *s, bool colour, struct buf *out, struct error *err) {

@@ -120,11 +120,14 @@ static void put_verdict(struct json_writer *w, const struct facts *f) {
     const char *text = f->score->document;
     _cleanup_json_ struct json *numbers = json_parse("score", text, strlen(text), NULL);
     const struct json *rule = numbers ? json_find(numbers, "rule") : NULL;
+    const struct json *findings = numbers ? json_find(numbers, "findings") : NULL;
     json_open_object(w, "verdict");
     json_put_string(w, "outcome", f->score->outcome);
     if (rule) json_put_value(w, "rule", rule);
     else json_put_null(w, "rule");
     json_put_string(w, "reason", f->score->reason);
+    if (findings) json_put_value(w, "findings", findings);
+    else json_put_strv(w, "findings", NULL);
     json_close_object(w);
 }
 

@@ -203,6 +203,7 @@ static int decode_run(const struct json *v, const struct score *s, struct score_
     run->metric = get_number(&r, "metric");
     run->ended = get_text(&r, "ended");
     run->outcome = get_text(&r, "outcome");
+    run->rule = get_text(&r, "rule");
     run->reason = get_text(&r, "reason");
     run->began = need_text(&r, "began");
     run->finished = get_text(&r, "finished");
@@ -268,19 +269,30 @@ static int decode_estimate(const struct json *v, struct score_estimate *e, struc
     return decode_blocks(blocks, e, err);
 }
 
+static int check_findings(const struct json *v, struct error *err) {
+    for (size_t i = 0; i < json_count(v); i++) {
+        const struct json *rule = json_find(json_at(v, i), "rule");
+        const struct json *text = json_find(json_at(v, i), "text");
+        if (!rule || json_type(rule) != JSON_STRING || !text || json_type(text) != JSON_STRING)
+            return json_error(json_at(v, i), err, "a finding has a rule and a text");
+    }
+    return 0;
+}
+
 static int decode_verdict(const struct json *v, struct score *s, struct error *err) {
     struct json_reader r;
     json_object(&r, v, err);
     s->outcome = need_text(&r, "outcome");
     s->rule = get_text(&r, "rule");
     s->reason = get_text(&r, "reason");
+    s->findings = json_get_array(&r, "findings", JSON_REQUIRED);
     s->metric = NAN;
     const struct json *estimate = NULL;
     if (s->sealed) {
         s->metric = get_number(&r, "metric");
         estimate = get_object_or_null(&r, "estimate");
     }
-    if (json_object_end(&r) < 0) return -1;
+    if (json_object_end(&r) < 0 || check_findings(s->findings, err) < 0) return -1;
     s->has_estimate = estimate != NULL;
     return estimate ? decode_estimate(estimate, &s->estimate, err) : 0;
 }

@@ -59,7 +59,7 @@ struct score_run {
     const char *id, *phase;
     int64_t arm, block, position; /* block and position −1: outside of the blocks */
     bool is_void, counts;
-    const char *seed, *ended, *outcome, *reason, *began, *finished;
+    const char *seed, *ended, *outcome, *rule, *reason, *began, *finished;
     int64_t wall_ns;                     /* 0: none */
     double metric;                       /* NaN: none */
     const char *files[SCORE_FILE_COUNT]; /* digests; NULL: there was no such file */
@@ -94,7 +94,8 @@ struct score {
     size_t run_count;
 
     const char *outcome, *rule, *reason;
-    double metric; /* mean over the candidate's runs that count; NaN: none */
+    double metric;               /* mean over the candidate's runs that count; NaN: none */
+    const struct json *findings; /* what else was noticed: objects with "rule" and "text" */
     bool has_estimate;
     struct score_estimate estimate;
     const struct json *reproduce; /* command lines */

@@ -67,6 +67,7 @@ static struct json *make_verdict(const struct score *s, struct error *err) {
         json_put_string(w, "outcome", s->outcome);
         json_put_string(w, "rule", s->rule);
         json_put_string(w, "reason", s->reason);
+        json_put_value(w, "findings", s->findings);
         json_put_double(w, "metric", score_mean_metric(s, s->arm));
         if (has) put_estimate(w, &e);
         else json_put_null(w, "estimate");

@@ -54,6 +54,7 @@ static void sample_run(struct json_writer *w, const struct sample *p, int id, in
     json_put_double(w, "metric", is_void ? NAN : loss);
     json_put_string(w, "ended", timed ? "exit" : "complete");
     json_put_string(w, "outcome", timed && !is_void ? "valid" : NULL);
+    json_put_string(w, "rule", NULL);
     json_put_string(w, "reason", is_void ? p->reason : NULL);
     json_put_string(w, "began", "2026-11-26T03:00:00.000Z");
     json_put_string(w, "finished", "2026-11-26T03:00:10.000Z");
@@ -169,6 +170,12 @@ static void sample_draft(const struct sample *p, struct buf *out) {
     json_put_string(w, "outcome", p->outcome);
     json_put_string(w, "rule", p->rule);
     json_put_string(w, "reason", NULL);
+    json_open_array(w, "findings");
+    json_open_object(w, NULL);
+    json_put_string(w, "rule", "noisy-runs");
+    json_put_string(w, "text", "1 of its 4 runs was outside the bounds");
+    json_close_object(w);
+    json_close_array(w);
     json_close_object(w);
     json_open_array(w, "reproduce");
     json_put_string(w, NULL, "paddock export v7 -o v7.tar.zst");
