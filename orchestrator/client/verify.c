@@ -10,14 +10,6 @@
 
 #define TREE_ENTRIES_MAX 2000000
 
-/* Only such a name becomes part of a path. */
-static bool is_id(const char *name, const char *kind, struct score_report *out) {
-    _cleanup_error_ struct error err = {0};
-    if (reply_check_id(name, kind, &err) == 0) return true;
-    score_report_add(out, false, "names", "%s", error_text(&err));
-    return false;
-}
-
 /* ---- a state folder ---- */
 
 static int digest_at(int dir, enum score_file which, char hex[DIGEST_HEX], struct error *err) {
@@ -63,8 +55,7 @@ static void check_folders(const struct score *s, const char *state, struct score
         score_report_add(out, false, "files", "%s", error_text(&err));
         return;
     }
-    for (size_t i = 0; i < s->run_count; i++)
-        if (is_id(s->runs[i].id, "r", out)) check_run(&s->runs[i], runs, &files, out);
+    for (size_t i = 0; i < s->run_count; i++) check_run(&s->runs[i], runs, &files, out);
     if (out->count == before)
         score_report_add(out, true, "files", "%zu files of %zu runs, each with its digest", files,
                          s->run_count);
@@ -105,7 +96,6 @@ static void compare_heads(const struct score *s, const char *text, size_t len, c
 static void check_kept(const struct score *s, const char *state, struct score_report *out) {
     _cleanup_buf_ struct buf text = {0};
     _cleanup_error_ struct error err = {0};
-    if (!is_id(s->measurement, "m", out) || !is_id(s->version, "v", out)) return;
     _cleanup_free_ char *path =
         str_printf("%s/scores/%s-%s.json", state, s->measurement, s->version);
     if (path && file_read(path, SCORE_BYTES_MAX, &text, &err) == 0)
@@ -141,7 +131,6 @@ static int check_rows(const struct score *s, struct http *http, struct score_rep
         const struct score_run *r = &s->runs[i];
         _cleanup_json_ struct json *row = NULL;
         _cleanup_error_ struct error bad = {0};
-        if (!is_id(r->id, "r", out)) continue;
         if (http_getf(http, &row, &bad, "/v1/runs/%s", r->id) < 0) {
             if (bad.kind != ERROR_NOT_FOUND) return error_move(err, &bad);
             score_report_add(out, false, "rows", "%s: the daemon knows no such run", r->id);
@@ -176,7 +165,6 @@ static int check_candidate(const struct score *s, struct http *http, struct scor
 int verify_daemon(const struct score *s, struct http *http, struct score_report *out,
                   struct error *err) {
     _cleanup_buf_ struct buf text = {0};
-    if (!is_id(s->measurement, "m", out) || !is_id(s->version, "v", out)) return 0;
     _cleanup_free_ char *path =
         str_printf("/v1/measurements/%s/scores/%s/score.json", s->measurement, s->version);
     if (!path) return error_sys(err, ENOMEM, "verify");

@@ -1,7 +1,7 @@
 /*
  * Checking score.json against what an installation still has: its run folders
- * and snapshots, or a daemon. Names out of the document are looked at before
- * they become part of a path.
+ * and snapshots, or a daemon. Only ids and digests of the document become part of
+ * a path, which are what they must be since it was read (judge/score.h).
  */
 #ifndef PADDOCK_ORCHESTRATOR_CLIENT_VERIFY_H
 #define PADDOCK_ORCHESTRATOR_CLIENT_VERIFY_H

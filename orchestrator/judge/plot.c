@@ -11,24 +11,6 @@
 #define MARK       5.0  /* half a mark */
 #define LABELS_MAX 8    /* of blocks on the axis, about */
 
-static const char style[] =
-    "<style>\n"
-    "text{font-family:system-ui,sans-serif;font-size:13px;fill:#1c1c1c}\n"
-    ".ground{fill:#fff}.band{fill:#f3f3f3}.grid{stroke:#d9d9d9}.axis{stroke:#5c5c5c}\n"
-    ".head{font-size:18px;font-weight:600}.small{font-size:12px;fill:#555}\n"
-    ".end{text-anchor:end}.mid{text-anchor:middle}\n"
-    ".m{stroke-width:1.5}path.mean{stroke-width:1.5;stroke-dasharray:6 4;fill:none}\n"
-    "path.lead{stroke-width:1;fill:none}text.t,tspan.t{stroke:none;font-weight:600}\n"
-    ".a{fill:#0072b2;stroke:#0072b2}.b{fill:#00795a;stroke:#00795a}\n"
-    ".c{fill:#c24e00;stroke:#c24e00}.s{fill:#6f6f6f;stroke:#6f6f6f}\n"
-    ".m.v{fill:#fff}.bar{stroke-width:6;stroke-linecap:butt}.cap{stroke-width:2}\n"
-    "@media (prefers-color-scheme:dark){\n"
-    "text{fill:#ececec}.ground{fill:#181a1b}.band{fill:#212425}.grid{stroke:#3b3f41}\n"
-    ".axis{stroke:#a5a5a5}.small{fill:#b4b4b4}\n"
-    ".a{fill:#56b4e9;stroke:#56b4e9}.b{fill:#2fc79a;stroke:#2fc79a}\n"
-    ".c{fill:#ff9350;stroke:#ff9350}.s{fill:#a8a8a8;stroke:#a8a8a8}.m.v{fill:#181a1b}\n"
-    "}\n</style>\n";
-
 struct plot {
     const struct score *s;
     struct buf *out;
@@ -38,32 +20,7 @@ struct plot {
     double means[SCORE_ARMS_MAX];
 };
 
-/* ---- texts and scales ---- */
-
-void plot_text(const char *text, struct buf *out) {
-    _cleanup_free_ char *clean = str_printable(text, strlen(text));
-    for (const char *p = clean ? clean : ""; *p; p++) {
-        switch (*p) {
-        case '&': buf_puts(out, "&amp;"); break;
-        case '<': buf_puts(out, "&lt;"); break;
-        case '>': buf_puts(out, "&gt;"); break;
-        case '"': buf_puts(out, "&quot;"); break;
-        case '\'': buf_puts(out, "&#39;"); break;
-        default: buf_putc(out, *p); break;
-        }
-    }
-}
-
-double plot_step(double range, int parts) {
-    double raw = range / parts, power = pow(10, floor(log10(raw)));
-    double first = raw / power;
-    return power * (first <= 1 ? 1 : first <= 2 ? 2 : first <= 5 ? 5 : 10);
-}
-
-int plot_digits(double step) {
-    int digits = (int)-floor(log10(step) + 1e-9);
-    return digits < 0 ? 0 : digits > 9 ? 9 : digits;
-}
+/* ---- scales ---- */
 
 static bool is_shown(const struct score_run *r) {
     return strcmp(r->phase, "train") == 0 && r->block >= 0 && r->wall_ns > 0;
@@ -247,6 +204,24 @@ static void draw_means(const struct plot *p) {
     }
 }
 
+/* Below: those that have none, and why. */
+static void draw_absent(const struct plot *p) {
+    double y = PLOT_BOTTOM;
+    for (size_t i = 0; i < p->s->arm_count; i++) {
+        const struct score_arm *a = &p->s->arms[i];
+        if (isfinite(p->means[i])) continue;
+        y += LABEL_GAP;
+        draw_mark(p->out, *class_of(p->s, i), " v", PLOT_RIGHT + 28, y);
+        buf_printf(p->out, "/>\n<text class=\"t %s\" x=\"%g\" y=\"%.1f\">", class_of(p->s, i),
+                   PLOT_RIGHT + 40, y + 4);
+        score_arm_name(a, p->out);
+        buf_printf(p->out, "</text>\n<text class=\"small\" x=\"%g\" y=\"%.1f\">", PLOT_RIGHT + 128,
+                   y + 4);
+        plot_text(a->outcome ? a->outcome : "no time", p->out);
+        buf_puts(p->out, "</text>\n");
+    }
+}
+
 /* ---- head ---- */
 
 static void count_runs(const struct score *s, size_t *counted, size_t *voids, size_t *unseen) {
@@ -307,7 +282,7 @@ static void draw_head(const struct plot *p) {
     buf_printf(p->out,
                "</desc>\n%s<rect class=\"ground\" width=\"%g\" height=\"%g\"/>\n"
                "<text class=\"head\" x=\"%g\" y=\"34\">",
-               style, PLOT_WIDTH, PLOT_HEIGHT, PLOT_LEFT);
+               plot_style, PLOT_WIDTH, PLOT_HEIGHT, PLOT_LEFT);
     put_title(p);
     buf_printf(p->out, "</text>\n<text class=\"small\" x=\"%g\" y=\"56\">", PLOT_LEFT);
     put_summary(p);
@@ -322,6 +297,7 @@ int plot_runs(const struct score *s, struct buf *out, struct error *err) {
     draw_blocks(&p);
     draw_ticks(&p);
     draw_means(&p);
+    draw_absent(&p);
     for (size_t i = 0; i < s->run_count; i++)
         if (is_shown(&s->runs[i])) draw_run(&p, &s->runs[i]);
     plot_interval(s, out);

@@ -22,6 +22,8 @@ int plot_runs(const struct score *s, struct buf *out, struct error *err);
 #define PLOT_BOTTOM 424.0
 #define PLOT_HEIGHT 600.0
 
+extern const char plot_style[]; /* the element "style" */
+
 /* Text as the content of an element or an attribute. */
 void plot_text(const char *text, struct buf *out);
 /* A round step that cuts `range` into about `parts`. */

@@ -3,12 +3,15 @@
 #include "orchestrator/judge/plot.h"
 
 #include <math.h>
+#include <string.h>
 
 #define LINE   540.0 /* the axis */
 #define BAR    516.0
 #define TEXT   490.0
-#define FAR    25.0 /* an end farther away than this is shown as an arrow */
+#define FAR    1000.0 /* an end farther away than this is shown as an arrow */
+#define APART  110.0  /* room for two names beside one another */
 #define NARROW 1e-9
+#define REASON 100 /* bytes of a reason that fit */
 
 struct axis {
     double low, high;
@@ -47,12 +50,14 @@ static void draw_axis(const struct axis *a, struct buf *out) {
 
 /* 0 is the record it started from, 1 the next. */
 static void draw_records(const struct score *s, const struct axis *a, struct buf *out) {
+    bool near = at(a, 1) - at(a, 0) < APART;
     for (size_t k = 0; k < 2; k++) {
+        const char *side = !near ? "mid" : k ? "" : "end";
         buf_printf(out,
                    "<path class=\"mean %s\" d=\"M%.1f %gV%g\"/>\n"
-                   "<text class=\"t %s mid\" x=\"%.1f\" y=\"%g\">",
-                   k ? "b" : "a", at(a, (double)k), TEXT + 12, LINE, k ? "b" : "a",
-                   at(a, (double)k), LINE + 38);
+                   "<text class=\"t %s %s\" x=\"%.1f\" y=\"%g\">",
+                   k ? "b" : "a", at(a, (double)k), TEXT + 12, LINE, k ? "b" : "a", side,
+                   at(a, (double)k) + (near ? k ? 4 : -4 : 0), LINE + 38);
         score_arm_name(&s->arms[k], out);
         buf_puts(out, "</text>\n");
     }
@@ -87,12 +92,21 @@ static void put_numbers(const struct fsr_interval *i, struct buf *out) {
                    i->estimate, 100 * i->level);
 }
 
+/* The line is as long as it is: a longer reason is cut between two characters. */
+static void put_reason(const char *reason, struct buf *out) {
+    size_t n = strlen(reason) < REASON ? strlen(reason) : REASON;
+    while (n > 0 && ((unsigned char)reason[n] & 0xC0) == 0x80) n--;
+    _cleanup_free_ char *shown = strndup(reason, n);
+    plot_text(shown ? shown : "", out);
+    if (reason[n]) buf_puts(out, "…");
+}
+
 void plot_interval(const struct score *s, struct buf *out) {
     buf_printf(out, "<text x=\"%g\" y=\"%g\"><tspan class=\"t c\">", PLOT_LEFT, TEXT);
     plot_text(s->outcome, out);
     buf_puts(out, "</tspan>  ");
     if (s->has_estimate) put_numbers(&s->estimate.i, out);
-    else if (s->reason) plot_text(s->reason, out);
+    else if (s->reason) put_reason(s->reason, out);
     else buf_puts(out, "no FSR");
     buf_puts(out, "</text>\n");
     if (!s->has_estimate) return;

@@ -43,6 +43,22 @@ static const char *need_digest(struct json_reader *r, const char *key) {
     return text;
 }
 
+/* "v12": safe as part of a path or a picture. */
+static const char *get_id(struct json_reader *r, const char *key, char kind) {
+    const char *text = get_text(r, key);
+    if (!text) return NULL;
+    size_t digits = strspn(text + (*text == kind), "0123456789");
+    if (*text != kind || digits < 1 || digits > 18 || text[1] == '0' || text[1 + digits] != '\0')
+        json_reader_fail(r, json_find(r->object, key), "must be a name such as %c12", kind);
+    return text;
+}
+
+static const char *need_id(struct json_reader *r, const char *key, char kind) {
+    const char *text = get_id(r, key, kind);
+    if (!r->failed && !text) json_reader_fail(r, json_find(r->object, key), "must be a name");
+    return text;
+}
+
 static int64_t get_int_or(struct json_reader *r, const char *key, int64_t min, int64_t max,
                           int64_t otherwise) {
     const struct json *v = json_get(r, key, JSON_REQUIRED);
@@ -119,9 +135,9 @@ static int decode_subject(const struct json *v, struct score *s, struct error *e
     struct json_reader r;
     json_object(&r, v, err);
     s->paddock = need_text(&r, "paddock");
-    s->measurement = need_text(&r, "measurement");
-    s->version = need_text(&r, "version");
-    s->parent = get_text(&r, "parent");
+    s->measurement = need_id(&r, "measurement", 'm');
+    s->version = need_id(&r, "version", 'v');
+    s->parent = get_id(&r, "parent", 'v');
     s->snapshot = need_digest(&r, "snapshot");
     s->arm = (size_t)get_int_or(&r, "arm", 2, SCORE_ARMS_MAX - 1, 0);
     s->created = need_text(&r, "created");
@@ -146,7 +162,7 @@ static int decode_arm(const struct json *v, size_t place, struct score_arm *a, s
     json_get_int(&r, "position", JSON_REQUIRED, 0, SCORE_ARMS_MAX - 1, &a->position);
     json_get_enum(&r, "kind", JSON_REQUIRED, kinds, &kind);
     a->record = get_int_or(&r, "record", 1, 1000000, 0);
-    a->version = get_text(&r, "version");
+    a->version = get_id(&r, "version", 'v');
     a->snapshot = need_digest(&r, "snapshot");
     json_get_enum(&r, "state", JSON_REQUIRED, states, &state);
     a->outcome = get_text(&r, "outcome");
@@ -191,7 +207,7 @@ static int decode_run(const struct json *v, const struct score *s, struct score_
     struct json_reader r;
     json_object(&r, v, err);
     run->node = v;
-    run->id = need_text(&r, "run");
+    run->id = need_id(&r, "run", 'r');
     run->phase = need_text(&r, "phase");
     run->arm = get_int_or(&r, "arm", 0, (int64_t)s->arm_count - 1, 0);
     run->block = get_int_or(&r, "block", 0, BLOCK_MAX, -1);

@@ -73,7 +73,9 @@ struct score_estimate { /* of the candidate; blocks are those that count, in ord
     size_t block_count;
 };
 
-/* Texts are borrowed from `doc`. Those that may be absent are NULL. */
+/* Texts are borrowed from `doc`. Those that may be absent are NULL. Ids are what
+ * they must be ("v12"), digests 64 lower-case hex digits; all others may hold
+ * anything. */
 struct score {
     struct json *doc; /* owned */
     const char *paddock, *measurement, *version, *parent, *snapshot, *created;

@@ -70,9 +70,10 @@ struct mutation {
     unsigned how;
 };
 
-static const char *const values[] = {
-    "null", "0",  "1",  "-1",       "true",      "false",       "2.5",    "1e300", "1e-300",
-    "\"\"", "[]", "{}", "\"left\"", "\"train\"", "\"examine\"", "\"v7\"", "9999",  "7"};
+static const char *const values[] = {"null",   "0",    "1",        "-1",        "true",
+                                     "false",  "2.5",  "1e300",    "1e-300",    "\"\"",
+                                     "[]",     "{}",   "\"left\"", "\"train\"", "\"examine\"",
+                                     "\"v7\"", "9999", "7",        "\"<b>\"",   "\"v<3\""};
 
 static void mutate(struct json_writer *w, const char *key, const struct json *v,
                    struct mutation *m) {
