@@ -179,26 +179,27 @@ static int make(const struct facts *f, struct buf *out, struct error *err) {
 
 /* ---- kept ---- */
 
-static char *path_of(struct daemon *d, int64_t measurement, int64_t version, struct error *err) {
+static int keep(struct daemon *d, const char *name, const struct buf *text, struct error *err) {
     _cleanup_free_ char *dir = path_join(d->state, "scores");
-    if (!dir) error_sys(err, ENOMEM, "evidence");
-    if (!dir || dir_make(dir, 0700, err) < 0) return NULL;
-    char *path = str_printf("%s/m%" PRId64 "-v%" PRId64 ".json", dir, measurement, version);
-    if (!path) error_sys(err, ENOMEM, "evidence");
-    return path;
+    if (!dir) return error_sys(err, ENOMEM, "evidence");
+    if (dir_make(dir, 0700, err) < 0) return -1;
+    _cleanup_close_ int fd = dir_open(dir, err);
+    return fd < 0 ? -1 : file_write_atomic_at(fd, name, buf_text(text), text->len, 0600, err);
 }
 
 int evidence_get(struct daemon *d, int64_t measurement, int64_t version, struct buf *out,
                  struct error *err) {
+    char name[64];
+    snprintf(name, sizeof name, "m%" PRId64 "-v%" PRId64 ".json", measurement, version);
     _cleanup_error_ struct error none = {0};
-    _cleanup_free_ char *path = path_of(d, measurement, version, err);
-    if (!path) return -1;
+    _cleanup_free_ char *path = str_printf("%s/scores/%s", d->state, name);
+    if (!path) return error_sys(err, ENOMEM, "evidence");
     if (file_read(path, SCORE_BYTES_MAX, out, &none) == 0) return 0;
     if (none.kind != ERROR_NOT_FOUND) return error_move(err, &none);
     _cleanup_(facts_clear) struct facts f = {0};
     if (load(d, measurement, version, &f, err) < 0 || make(&f, out, err) < 0)
         return error_wrap(err, "evidence");
-    return file_write_atomic(path, buf_text(out), out->len, 0600, err);
+    return keep(d, name, out, err);
 }
 
 void evidence_keep(struct daemon *d, int64_t measurement) {
