@@ -114,9 +114,12 @@ void json_put_double(struct json_writer *w, const char *key, double v) {
     }
     put_key(w, key);
     char text[40];
-    /* The shortest of 15 and 17 digits that reads back as the same number. */
-    int n = snprintf(text, sizeof text, "%.15g", v);
-    if (strtod(text, NULL) != v) n = snprintf(text, sizeof text, "%.17g", v);
+    int n = 0;
+    /* As few digits as read back as the same number: what others write as well. */
+    for (int digits = 15; digits <= 17; digits++) {
+        n = snprintf(text, sizeof text, "%.*g", digits, v);
+        if (strtod(text, NULL) == v) break;
+    }
     check(w, yajl_gen_number(w->gen, text, (size_t)n));
 }
 

@@ -3,9 +3,23 @@
 #include "orchestrator/client/cli.h"
 #include "orchestrator/client/reply.h"
 #include "orchestrator/client/show.h"
+#include "orchestrator/client/verdict.h"
 
 static const struct arg args_show[] = {
     {.name = "fence", .kind = ARG_FLAG, .help = "of a run: the fence report and the limits"},
+    {.name = "verdict",
+     .kind = ARG_FLAG,
+     .help = "of a version: its score and the evidence for it"},
+    {.name = "measurement",
+     .kind = ARG_TEXT,
+     .value = "ID",
+     .help = "of which (default: the newest)"},
+    {.name = "svg", .kind = ARG_FLAG, .help = "the runs of the verdict as a picture"},
+    {.name = "output",
+     .letter = 'o',
+     .kind = ARG_TEXT,
+     .value = "FILE",
+     .help = "where the verdict goes"},
     {.name = NULL}};
 
 static const char *route_of(char kind) {
@@ -17,8 +31,19 @@ static const char *route_of(char kind) {
     }
 }
 
+/* Options that mean nothing without --verdict. */
+static int check_options(const struct args *args, struct error *err) {
+    static const char *const only[] = {"measurement", "svg", "output", NULL};
+    for (const char *const *name = only; *name; name++)
+        if (args_given(args, *name))
+            return error_set(err, ERROR_INVALID, "--%s needs --verdict", *name);
+    return 0;
+}
+
 static int run(struct cli *cli, const struct args *args, struct error *err) {
     const char *id = args->operands[0];
+    if (args_given(args, "verdict")) return verdict_show(cli, args, err);
+    if (check_options(args, err) < 0) return -1;
     if (reply_check_id(id, "evrm", err) < 0) return -1;
     struct http *http = cli_http(cli, err);
     _cleanup_json_ struct json *doc = NULL;
@@ -42,6 +67,7 @@ const struct verb verb_show = {
     .most = 1,
     .args = args_show,
     .help = "Times are monotonic nanoseconds where the name ends in _ns.",
-    .example = "paddock show v3\npaddock show r7 --fence",
+    .example = "paddock show v3\npaddock show r7 --fence\n"
+               "paddock show --verdict v3\npaddock show --verdict v3 --svg -o runs.svg",
     .run = run,
 };

@@ -38,6 +38,8 @@ const struct route api_routes[] = {
     {"GET", "/v1/measurements", BODY_NONE, api_measurements},
     {"POST", "/v1/measurements", BODY_REQUIRED, api_measurement_create},
     {"GET", "/v1/measurements/{id}", BODY_NONE, api_measurement},
+    {"GET", "/v1/measurements/{id}/scores/{version}/score.json", BODY_NONE, api_score_document},
+    {"GET", "/v1/measurements/{id}/scores/{version}/runs.svg", BODY_NONE, api_score_plot},
     {"POST", "/v1/measurements/{id}/cancel", BODY_OPTIONAL, api_measurement_cancel},
     {NULL, NULL, BODY_NONE, NULL},
 };

@@ -25,5 +25,6 @@ route_handler api_version, api_version_create, api_version_cancel, api_version_f
     api_version_file, api_version_snapshot, api_version_diff;
 route_handler api_runs, api_run, api_run_output, api_run_cancel;
 route_handler api_measurements, api_measurement, api_measurement_create, api_measurement_cancel;
+route_handler api_score_document, api_score_plot;
 
 #endif

@@ -7,6 +7,7 @@
  */
 #include "common/cleanup.h"
 #include "orchestrator/daemon/create.h"
+#include "orchestrator/daemon/evidence.h"
 #include "orchestrator/daemon/fingerprint.h"
 #include "orchestrator/daemon/id.h"
 #include "orchestrator/daemon/job.h"
@@ -219,5 +220,7 @@ enum lane_step job_measurement(struct lane *l, struct error *err) {
     if (create_load_task(m.row.task_dir, m.row.task_digest, &m.task, &bad) < 0)
         return measure_end(&m, "invalid-environment", error_text(&bad), err) < 0 ? LANE_FAILED
                                                                                  : LANE_OVER;
-    return step(&m, err);
+    enum lane_step done = step(&m, err);
+    if (done == LANE_OVER) evidence_keep(m.d, m.row.id);
+    return done;
 }

@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "orchestrator/daemon/id.h"
 #include "orchestrator/daemon/job.h"
+#include "orchestrator/daemon/run_digests.h"
 #include "orchestrator/daemon/store_version.h"
 #include "orchestrator/daemon/store_void.h"
 #include "orchestrator/judge/blocks.h"
@@ -67,9 +68,14 @@ enum run_found run_find(const char *dir, const char *pidfile, const char *result
 }
 
 static int record_end(struct execution *x, const struct run_row *row, struct error *err) {
+    struct run_digests digests;
+    _cleanup_free_ char *dir = daemon_run_dir(x->d, row->id, err);
+    if (!dir) return -1;
+    run_digests_take(dir, &digests);
     _cleanup_store_tx_ struct store_tx tx = {0};
     if (store_begin(&tx, x->d->store, err) < 0) return -1;
     if (run_end(x->d->store, row, err) < 0) return -1;
+    if (run_digests_keep(x->d->store, row->id, &digests, err) < 0) return -1;
     return store_commit(&tx, err);
 }
 

@@ -150,6 +150,22 @@ int run_list(struct store *s, int64_t version, int64_t before, int64_t limit, st
     return rc;
 }
 
+int run_list_measured(struct store *s, int64_t measurement, struct run_row **out, size_t *count,
+                      struct error *err) {
+    _cleanup_query_ struct query q;
+    if (query_start(&q, s, err, "SELECT " RUN_COLUMNS " FROM runs WHERE measurement=? ORDER BY id",
+                    "i", measurement) < 0)
+        return -1;
+    int rc;
+    while ((rc = query_step(&q)) > 0) {
+        struct run_row *grown = reallocarray(*out, *count + 1, sizeof *grown);
+        if (!grown) return error_sys(err, ENOMEM, "runs");
+        *out = grown;
+        read_run(&q, &grown[(*count)++]);
+    }
+    return rc;
+}
+
 void run_clear(struct run_row *r) {
     free(r->phase);
     free(r->purpose);

@@ -58,6 +58,9 @@ int run_running(struct store *s, struct run_row **out, size_t *count, struct err
 /* Newest first; of one version unless that is 0; ids below `before` unless 0. */
 int run_list(struct store *s, int64_t version, int64_t before, int64_t limit, struct run_row **out,
              size_t *count, struct error *err);
+/* Of one measurement, in the order they were begun. */
+int run_list_measured(struct store *s, int64_t measurement, struct run_row **out, size_t *count,
+                      struct error *err);
 void run_clear(struct run_row *row);
 void runs_free(struct run_row *rows, size_t count);
 #define _cleanup_run_ __attribute__((cleanup(run_clear)))

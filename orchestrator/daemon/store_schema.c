@@ -72,4 +72,9 @@ static const char *const witness_schema =
     "ALTER TABLE runs ADD COLUMN daemon_cpu_ns INTEGER;"
     "ALTER TABLE measurements ADD COLUMN fingerprint TEXT;";
 
-const char *const store_migrations[] = {first_schema, witness_schema, NULL};
+/* Digests of the files that a run left, by their names. */
+static const char *const files_of_runs =
+    "CREATE TABLE run_files(run INTEGER NOT NULL REFERENCES runs(id), name TEXT NOT NULL,"
+    " sha256 TEXT NOT NULL, PRIMARY KEY(run, name)) STRICT, WITHOUT ROWID;";
+
+const char *const store_migrations[] = {first_schema, witness_schema, files_of_runs, NULL};

@@ -9,3 +9,5 @@ target_compile_definitions(
 add_dependencies(test_lockstep_exam paddock-examine)
 paddock_unit_test(test_audit unit/test_audit.c paddock_judge)
 paddock_unit_test(test_bounds unit/test_bounds.c paddock_judge paddock_sandbox)
+paddock_unit_test(test_score unit/test_score.c paddock_judge)
+paddock_unit_test(test_plot unit/test_plot.c paddock_judge)
