@@ -66,4 +66,9 @@ static const char *const first_schema =
     "CREATE TABLE built(key TEXT PRIMARY KEY, dir TEXT NOT NULL, snapshot TEXT NOT NULL,"
     " created_ns INTEGER NOT NULL) STRICT;";
 
-const char *const store_migrations[] = {first_schema, NULL};
+/* What a measurement is for ("score", "calibrate") and the time it may take. */
+static const char *const kinds_and_budgets =
+    "ALTER TABLE measurements ADD COLUMN kind TEXT NOT NULL DEFAULT 'score';"
+    "ALTER TABLE measurements ADD COLUMN budget_s REAL;";
+
+const char *const store_migrations[] = {first_schema, kinds_and_budgets, NULL};

@@ -68,6 +68,7 @@ void view_task(struct json_writer *w, const struct task *t) {
     json_put_string(w, "unit", t->unit);
     json_put_bool(w, "higher_is_better", t->higher_is_better);
     json_put_double(w, "target", t->has_target ? t->target : NAN);
+    json_put_double(w, "p", t->p > 0 ? t->p : NAN);
     json_put_strv(w, "editable", t->editable);
     json_put_int(w, "max_source_bytes", t->max_source_bytes);
     json_put_int(w, "max_source_files", t->max_source_files);
@@ -81,5 +82,6 @@ void view_task(struct json_writer *w, const struct task *t) {
     json_put_int(w, "blocks_min", t->blocks_min);
     json_put_int(w, "blocks_max", t->blocks_max);
     json_put_double(w, "half_width", t->half_width);
+    json_put_double(w, "budget_s", t->budget_s > 0 ? t->budget_s : NAN);
     json_close_object(w);
 }

@@ -35,8 +35,9 @@ static const char good[] =
     "     \"streams\": 8, \"tokens\": 64, \"rounds\": 2, \"vocabulary\": 256}},"
     " \"artifact\": {\"path\": \"out\", \"bytes\": 1000, \"files\": 2},"
     " \"metric\": {\"name\": \"loss\", \"unit\": \"bits per byte\", \"higher_is_better\": false,"
-    "   \"target\": 2.5},"
-    " \"measure\": {\"blocks_min\": 3, \"blocks_max\": 9, \"half_width\": 0.2}}";
+    "   \"target\": 2.5, \"p\": 0.01},"
+    " \"measure\": {\"blocks_min\": 3, \"blocks_max\": 9, \"half_width\": 0.2,"
+    "   \"budget_s\": 600}}";
 
 static char root[64];
 
@@ -100,6 +101,7 @@ static void everything_is_read(void **state) {
     assert_int_equal(t.vocabulary, 256);
     assert_int_equal(t.artifact_files, 2);
     assert_true(t.has_target && t.target == 2.5);
+    assert_true(t.p == 0.01 && t.budget_s == 600);
     assert_int_equal(t.blocks_max, 9);
     assert_int_equal(strlen(t.digest), 64);
 }
@@ -138,7 +140,10 @@ static void faults_name_file_key_and_reason(void **state) {
          "$.phases.examine.streams: must be between 1 and 1024"},
         {"\"lockstep\"", "\"program\"", "belong to a lockstep only"},
         {"\"path\": \"out\"", "\"path\": \"../out\"", "$.artifact.path: must be a path below"},
-        {",   \"target\": 2.5", "", "$.metric: time-to-target needs a target"},
+        {",   \"target\": 2.5, \"p\": 0.01", "", "$.metric: time-to-target needs a target"},
+        {"\"target\": 2.5, ", "", "$.metric.p: says how surely a target is met"},
+        {"\"p\": 0.01", "\"p\": 0.6", "$.metric.p: must be between"},
+        {"\"budget_s\": 600", "\"budget_s\": 0", "$.measure.budget_s: must be between"},
         {"\"blocks_max\": 9", "\"blocks_max\": 2", "$.measure.blocks_max: must not be below"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
