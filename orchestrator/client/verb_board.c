@@ -29,7 +29,7 @@ static void add_row(struct table *t, const struct json *entry) {
     table_cell(t, buf_text(&fsr));
     table_cell(t, buf_text(&time));
     table_cell(t, reply_text(entry, "measurement"));
-    table_cell(t, reply_text_or(entry, "reason", ""));
+    table_cell(t, rank ? "" : reply_text_or(entry, "reason", ""));
 }
 
 static int put_list(const struct cli *cli, const struct json *board, const char *key,

@@ -60,6 +60,8 @@ static void put_step(struct json_writer *w, const struct found *f,
     json_open_object(w, "next");
     json_put_double(w, "gap_s", r->gap);
     json_put_double(w, "gap_fraction", r->gap / r->mean);
+    json_put_double(w, "cv", r->step_cv);
+    json_put_double(w, "cv_single", r->step_cv_single);
     json_put_double(w, "gap_to_noise", r->gap_to_noise);
     json_put_double(w, "noise_fsr", r->noise_fsr);
     json_put_double(w, "noise_fsr_simulated", r->noise_fsr_simulated);

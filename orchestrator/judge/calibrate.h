@@ -19,10 +19,12 @@
 struct calibrated_record {
     double mean; /* seconds */
     double cv; /* of this record's runs about their mean, the drift from block to block included */
-    bool has_step;       /* the next record was measured too; what follows is about that step */
-    double gap;          /* seconds */
-    double gap_to_noise; /* gap / standard error of the gap */
-    double noise_fsr;    /* by formula, from cv_single */
+    bool has_step;         /* the next record was measured too; what follows is about that step */
+    double step_cv;        /* of one run of the step's two records, within a block */
+    double step_cv_single; /* the same at any time */
+    double gap;            /* seconds */
+    double gap_to_noise;   /* gap / standard error of the gap */
+    double noise_fsr;      /* by formula, from step_cv_single */
     double noise_fsr_simulated;
     double blocks_needed;  /* of two records and one candidate that does nothing; 0: not known */
     enum fsr_outcome best; /* the best outcome that a measurement of `blocks_max` blocks can have */

@@ -40,7 +40,8 @@ static size_t trimmed_each_end(size_t blocks) {
 
 static double degrees_of_freedom(size_t blocks, size_t arms) {
     if (blocks < TRIM_FROM) return (double)((blocks - 1) * (arms - 1));
-    return (double)(arms * (blocks - 2 * trimmed_each_end(blocks) - 1));
+    size_t kept = blocks - 2 * trimmed_each_end(blocks);
+    return (double)((arms == 2 ? 1 : arms) * (kept - 1));
 }
 
 /* Σ (y − ȳ_block − ȳ_arm + ȳ)² with y = ln t. */
@@ -114,6 +115,9 @@ static int trimmed_means(const double *times, struct arms *a, struct error *err)
         sum += squares;
     }
     a->variance = sum / ((double)a->count * (double)h * (double)(h - 1));
+    /* The median of two is their mean: what is left of each is half of their
+     * difference, the same for both, and half of the noise is gone with it. */
+    if (a->count == 2) a->variance *= 2;
     return 0;
 }
 
@@ -149,13 +153,10 @@ static int check_input(const double *times, size_t blocks, size_t arms, size_t l
     return 0;
 }
 
-/* Means, variance and df. The median of two is their mean, which would take
- * half of the noise away with it: two arms are never trimmed. */
+/* Means, variance and df. */
 static int estimate_arms(const double *times, struct arms *a, struct error *err) {
-    bool trimmed = a->blocks >= TRIM_FROM && a->count > 2;
-    a->df = trimmed ? degrees_of_freedom(a->blocks, a->count)
-                    : (double)((a->blocks - 1) * (a->count - 1));
-    if (trimmed) return trimmed_means(times, a, err);
+    a->df = degrees_of_freedom(a->blocks, a->count);
+    if (a->blocks >= TRIM_FROM) return trimmed_means(times, a, err);
     plain_means(times, a);
     return 0;
 }

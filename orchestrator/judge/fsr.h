@@ -67,8 +67,8 @@ double fsr_half_width(const struct fsr_interval *i);
 double fsr_blocks_needed(const struct fsr_interval *i, double half_width);
 
 /* The means (seconds) and the noise of any arms, two or more, without a
- * candidate among them: as fsr_estimate() takes them, but with two arms never
- * trimmed. `means` has room for all arms; `df` of the noise may be NULL. */
+ * candidate among them, as fsr_estimate() takes them. `means` has room for all arms; `df` of the
+ * noise may be NULL. */
 int fsr_means(const double *times, size_t blocks, size_t arms, double *means, double *cv,
               double *df, struct error *err);
 

@@ -46,7 +46,7 @@ char *fsr_shortfall(const struct fsr_interval *i, double half_width, double bloc
         put_needed(i, half_width, block_s, &out);
         break;
     case FSR_SCORED_WIDE:
-        buf_printf(&out, "the interval is ±%.2g after %zu blocks; for ±%.2g ", fsr_half_width(i),
+        buf_printf(&out, "the interval is ±%.3g after %zu blocks; for ±%.3g ", fsr_half_width(i),
                    i->blocks, fsr_half_width_wanted(half_width));
         put_needed(i, half_width, block_s, &out);
         break;
