@@ -17,7 +17,7 @@ static const struct arg args_calibrate[] = {
      .value = "N",
      .min = 2,
      .max = 1000,
-     .help = "runs of each record (default 5, or the task's least when that is more)"},
+     .help = "runs of each record (default 7, or the task's least when that is more)"},
     {.name = "budget",
      .kind = ARG_NUMBER,
      .value = "SECONDS",
@@ -91,6 +91,6 @@ const struct verb verb_task_calibrate = {
     .help = "All records (or the two of a step) are run in randomised blocks. For each: time,\n"
             "variation, gap to the next against the noise, what doing nothing would score, and\n"
             "how many blocks a score takes. `paddock task show` shows it again.",
-    .example = "paddock task calibrate tinygpt --blocks 5",
+    .example = "paddock task calibrate tinygpt --blocks 10",
     .run = run,
 };

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define BUDGET_MAX_S     604800 /* a week */
-#define CALIBRATE_BLOCKS 5      /* so that means are trimmed; or the task's least, when more */
+#define CALIBRATE_BLOCKS 7      /* or the task's least when more: a step's noise has 4 df */
 
 struct wish {
     char **versions;

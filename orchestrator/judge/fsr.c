@@ -103,7 +103,7 @@ static double trim(const double *sorted, size_t n, size_t k, double *squares) {
 /* Five blocks or more: trimmed means, winsorised variance. */
 static int trimmed_means(const double *times, struct arms *a, struct error *err) {
     size_t n = a->blocks, k = trimmed_each_end(n), h = n - 2 * k;
-    _cleanup_free_ double *logs = calloc(n * a->count, sizeof *logs);
+    _cleanup_free_ double *logs = calloc(n * a->count + 1, sizeof *logs);
     _cleanup_free_ double *scratch = calloc(n + a->count, sizeof *scratch);
     if (!logs || !scratch) return error_sys(err, ENOMEM, "fsr");
     double centre = remove_block_medians(times, a, logs, scratch), sum = 0;

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Numbers and decisions: calibration, the record rule, budgets, the search's best
 # beside its score, boards. On a toy that sleeps. $PADDOCK_BIN: the programs.
-# shellcheck disable=SC2016 # what is in single quotes is for jq and the shell inside
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 : "${PADDOCK_BIN:=$PWD/build/bin}"
@@ -179,8 +178,9 @@ is "one run that meets the target is enough while exploring" "valid valid" \
     "$(get "/v1/versions/$steady" | jq -r .outcome) $(get "/v1/versions/$varied" | jq -r .outcome)"
 d=$("$paddock" score "$steady" --quiet --json)
 want "a mean that surely meets the target counts, at the first look" '.blocks == 3 and (.scores[0] | .outcome != "invalid-loss" and .metric_p == 0 and .metric_runs == 3)' "$d"
+want "… and reports the interval that it stopped on" '.scores[0].level == 0.99' "$d"
 d=$("$paddock" score "$varied" --quiet --json)
-want "one that does not goes on to the last block" '.blocks == 4' "$d"
+want "one that does not goes on to the last block, and reports the plain one" '.blocks == 4 and .scores[0].level == 0.95' "$d"
 want "… and is invalid-loss, with n, mean and p" '.scores[0] | .outcome == "invalid-loss" and .metric_runs == 4 and .metric_p > 0.000001 and (.reason | test("^mean loss [0-9.]+ wishes over 4 runs, target at most 2: one-sided p "))' "$d"
 want "a task shows its rule" '.p == 0.000001' "$(get /v1/tasks/toy-rule)"
 has "… on the command line too" 'target +2, by the mean of fresh runs at p < 1e-06' "$("$paddock" task show toy-rule)"

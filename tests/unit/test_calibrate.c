@@ -95,7 +95,7 @@ static void two_records_keep_their_noise(void **state) {
     ladder(base, 2, 1000, 0.01, times);
     assert_int_equal(calibrate_records(times, 1000, 2, records, 10, &c, r, NULL), 0);
     near(c.cv, 0.01, 0.001); /* trimmed means are a little less sharp */
-    near(c.df, 599, 0); /* a fifth of the blocks is trimmed at either end */
+    near(c.df, 599, 0);      /* a fifth of the blocks is trimmed at either end */
     near(r[0].step_cv, c.cv, 1e-12);
     assert_int_equal(calibrate_records(times, 4, 2, records, 10, &c, r, NULL), 0);
     near(c.df, 3, 0);
