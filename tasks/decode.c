@@ -287,10 +287,14 @@ static const struct field metric_fields[] = {
     FIELD(STRING, "unit", JSON_REQUIRED, struct task, unit),
     FIELD(BOOL, "higher_is_better", JSON_REQUIRED, struct task, higher_is_better),
     FIELD_SECTION("target", JSON_OPTIONAL, read_target),
+    FIELD_NUMBER(DOUBLE, "p", JSON_OPTIONAL, struct task, p, 1e-6, 0.5),
 };
 
 static void read_metric(struct faults *faults, const struct json *v, void *base) {
+    const struct task *t = base;
     FIELDS_READ(faults, v, metric_fields, base);
+    if (t->p > 0 && !t->has_target)
+        fault_at(faults, json_find(v, "p"), "says how surely a target is met: it needs one");
 }
 
 static const struct field measure_fields[] = {
@@ -298,6 +302,7 @@ static const struct field measure_fields[] = {
     FIELD_NUMBER(INT, "blocks_max", JSON_REQUIRED, struct task, blocks_max, 2, 1000),
     FIELD_NUMBER(DOUBLE, "half_width", JSON_REQUIRED, struct task, half_width, 0.001, 10),
     FIELD_SECTION("bounds", JSON_OPTIONAL, bounds_read),
+    FIELD_NUMBER(DOUBLE, "budget_s", JSON_OPTIONAL, struct task, budget_s, 1, MAX_MS / 1000),
 };
 
 static void read_measure(struct faults *faults, const struct json *v, void *base) {

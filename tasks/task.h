@@ -114,10 +114,12 @@ struct task {
     bool higher_is_better;
     bool has_target;
     double target; /* the metric must be at most (at least) this */
+    double p;      /* the record rule's (judge/record_rule.h); 0: the mean alone decides */
 
     int64_t blocks_min, blocks_max; /* repeats of a measurement */
     double half_width;              /* stop when the interval of FSR is this narrow */
     struct task_bounds bounds;      /* of its timed runs */
+    double budget_s;                /* begin no block that would end later; 0: no bound */
     char digest[DIGEST_HEX];        /* over task.json, statement, records, examine/; not hints,
                                        which change what is told, not what is raced */
 };

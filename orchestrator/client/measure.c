@@ -3,6 +3,7 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "orchestrator/client/reply.h"
+#include "orchestrator/client/table.h"
 
 #include <math.h>
 #include <string.h>
@@ -23,6 +24,7 @@ char *measure_create(struct http *http, char *const *versions, const struct args
         json_put_int(w, "blocks_min", args_int(args, "blocks-min", 0));
     if (args_given(args, "blocks-max"))
         json_put_int(w, "blocks_max", args_int(args, "blocks-max", 0));
+    if (args_given(args, "budget")) json_put_double(w, "budget_s", args_number(args, "budget", 0));
     if (args_given(args, "half-width"))
         json_put_double(w, "half_width", args_number(args, "half-width", 0));
     json_close_object(w);
@@ -146,6 +148,29 @@ void measure_fsr(const struct json *score, struct buf *out) {
     else buf_printf(out, "%.2f [unbounded]", fsr);
 }
 
+void measure_search(const struct json *measurement, bool bold, struct buf *out) {
+    static const char *const heads[] = {"VERSION", ">ONE RUN", ">AS FSR", ">BEST OF",
+                                        ">LUCK",   ">SCORE",   NULL};
+    _cleanup_table_ struct table *t = table_new(heads);
+    for (size_t i = 0; i < reply_count(measurement, "scores"); i++) {
+        const struct json *score = reply_at(measurement, "scores", i);
+        if (!isfinite(reply_number(score, "search.seconds", NAN))) continue;
+        _cleanup_buf_ struct buf time = {0}, fsr = {0};
+        progress_seconds(reply_number(score, "search.seconds", NAN), &time);
+        measure_fsr(score, &fsr);
+        table_cell(t, reply_text(score, "version"));
+        table_cell(t, buf_text(&time));
+        table_cellf(t, "%.2f", reply_number(score, "search.single_run_fsr", NAN));
+        table_cellf(t, "%lld", (long long)reply_int(score, "search.valid_versions", 0));
+        table_cellf(t, "%+.2f", reply_number(score, "search.luck_fsr", NAN));
+        table_cell(t, buf_text(&fsr));
+    }
+    if (table_rows(t) == 0) return;
+    buf_puts(out, "\nBest of the search: one run each, not a score; LUCK is what noise alone adds"
+                  " to the\nbest of so many. SCORE is from fresh runs only.\n");
+    table_print(t, bold, out);
+}
+
 /* The mean of a record's arm as the estimate took it; else over what was run. */
 static double mean_of(const struct json *measurement, int64_t arm) {
     double sum = 0;
@@ -187,7 +212,7 @@ void measure_summary(const struct json *measurement, struct buf *out) {
     }
     double cv = variation_of(measurement);
     if (isfinite(cv)) buf_printf(out, "; a run varies by %.1f %%", 100 * cv);
-    buf_puts(out, "; intervals are at 95 %\n");
+    buf_puts(out, "; intervals are worth 95 %\n");
     const char *reason = reply_text(measurement, "reason");
     if (reason) {
         buf_puts(out, reply_text_or(measurement, "outcome", "note"));

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 
 /* Options of every verb that may measure: --blocks-min, --blocks-max,
- * --half-width. */
+ * --budget, --half-width. */
 #define MEASURE_ARGS                                               \
     {.name = "blocks-min",                                         \
      .kind = ARG_INT,                                              \
@@ -27,6 +27,10 @@
          .min = 2,                                                 \
          .max = 1000,                                              \
          .help = "repeats at most (default: the task's)"},         \
+        {.name = "budget",                                         \
+         .kind = ARG_NUMBER,                                       \
+         .value = "SECONDS",                                       \
+         .help = "begin no repeat that would end later"},          \
     {                                                              \
         .name = "half-width", .kind = ARG_NUMBER, .value = "W",    \
         .help = "stop when the interval of FSR is ±W or narrower" \
@@ -49,6 +53,9 @@ void measure_slot(const struct json *measurement, const struct json *slot, struc
 const struct json *measure_score(const struct json *measurement, const char *version);
 /* "1.02 [0.91, 1.13]"; "–" when a score has no figure. */
 void measure_fsr(const struct json *score, struct buf *out);
+/* What the search saw of each candidate, apart from its score: nothing when no
+ * candidate has been run by a search. */
+void measure_search(const struct json *measurement, bool bold, struct buf *out);
 /* Lines about the measurement as a whole: arms, blocks, noise. */
 void measure_summary(const struct json *measurement, struct buf *out);
 

@@ -83,17 +83,33 @@ int results_table(const struct json *const *experiments, size_t count,
     return table_print(t, bold, out) < 0 ? error_sys(err, ENOMEM, "table") : 0;
 }
 
-const char *results_best(const struct json *experiment, bool by_metric, bool higher_is_better) {
+static bool holds(char *const *ids, const char *id) {
+    for (; ids && *ids; ids++)
+        if (str_eq(*ids, id)) return true;
+    return false;
+}
+
+/* The fastest valid version that is not among `taken`; NULL: none. */
+static const char *fastest(const struct json *experiment, char *const *taken) {
     const char *best = NULL;
-    double best_value = INFINITY;
+    double best_s = INFINITY;
     for (size_t i = 0; i < reply_count(experiment, "versions"); i++) {
         const struct json *v = reply_at(experiment, "versions", i);
-        if (!str_eq(reply_text(v, "outcome"), "valid") || !reply_text(v, "parent")) continue;
-        double value = reply_number(v, by_metric ? "metric" : "seconds", INFINITY);
-        if (by_metric && higher_is_better) value = -value;
-        if (best && !(value < best_value)) continue;
-        best = reply_text(v, "id");
-        best_value = value;
+        const char *id = reply_text(v, "id");
+        if (!id || !str_eq(reply_text(v, "outcome"), "valid") || !reply_text(v, "parent")) continue;
+        double seconds = reply_number(v, "seconds", INFINITY);
+        if (holds(taken, id) || (best && !(seconds < best_s))) continue;
+        best = id;
+        best_s = seconds;
     }
     return best;
+}
+
+int results_top(const struct json *experiment, size_t most, char ***ids, struct error *err) {
+    for (size_t n = 0; n < most; n++) {
+        const char *id = fastest(experiment, *ids);
+        if (!id) break;
+        if (strv_push(ids, id) < 0) return error_sys(err, ENOMEM, "best versions");
+    }
+    return 0;
 }

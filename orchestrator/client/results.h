@@ -22,10 +22,9 @@ int results_table(const struct json *const *experiments, size_t count,
 struct table;
 void results_metric(struct table *t, double metric);
 
-/* The best valid version of an experiment, its root excluded: the fastest, or
- * for `by_metric` the one with the lowest (highest) metric. Borrowed id; NULL
- * when none is valid. */
-const char *results_best(const struct json *experiment, bool by_metric, bool higher_is_better);
+/* Appends the ids of the fastest valid versions of an experiment, its root
+ * excluded, `most` of them or as many as there are. */
+int results_top(const struct json *experiment, size_t most, char ***ids, struct error *err);
 
 /* "replay (tinygpt-bad)" */
 void results_agent(const struct json *experiment, struct buf *out);

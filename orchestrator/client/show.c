@@ -1,6 +1,7 @@
 #include "orchestrator/client/show.h"
 
 #include "common/cleanup.h"
+#include "orchestrator/client/calibration.h"
 #include "orchestrator/client/measure.h"
 #include "orchestrator/client/progress.h"
 #include "orchestrator/client/reply.h"
@@ -224,6 +225,12 @@ void show_measurement(const struct json *m, bool colour, struct buf *out) {
     show_voids(m, colour, out);
     show_scores(m, colour, out);
     show_findings(m, out);
+    measure_search(m, colour, out);
+    const struct json *calibration = reply_find(m, "calibration");
+    if (calibration) {
+        buf_putc(out, '\n');
+        calibration_text(calibration, colour, out);
+    }
 }
 
 void show_experiment(const struct json *e, bool colour, struct buf *out) {

@@ -21,6 +21,12 @@ static const struct arg args_run[] = {
      .help = "reference, noop or replay:DIR; may be given several times"},
     {.name = "label", .kind = ARG_TEXT, .value = "TEXT", .help = "a label of the experiments"},
     {.name = "no-score", .kind = ARG_FLAG, .help = "no measurement at the end"},
+    {.name = "top",
+     .kind = ARG_INT,
+     .value = "N",
+     .min = 1,
+     .max = 16,
+     .help = "measure the N fastest valid versions of each agent (default 1)"},
     MEASURE_ARGS,
     {.name = "wait", .kind = ARG_FLAG, .help = "wait for the results (the default)"},
     {.name = "no-wait", .kind = ARG_FLAG, .help = "start the agents, print ids, measure nothing"},
@@ -86,12 +92,12 @@ static int read_experiments(struct session *s, struct error *err) {
     return 0;
 }
 
-/* The best valid version of each experiment, as one measurement. */
+/* The best valid versions of each experiment, as one measurement. */
 static int measure_best(struct session *s, const struct args *args, struct error *err) {
     _cleanup_strv_ char **best = NULL;
     for (size_t i = 0; i < s->race.count; i++) {
-        const char *id = results_best(s->experiments[i], false, false);
-        if (id && strv_push(&best, id) < 0) return error_sys(err, ENOMEM, "best versions");
+        size_t most = (size_t)args_int(args, "top", 1);
+        if (results_top(s->experiments[i], most, &best, err) < 0) return -1;
     }
     if (!best) {
         progress_say(&s->progress, "no version is valid: there is nothing to measure");
@@ -99,7 +105,7 @@ static int measure_best(struct session *s, const struct args *args, struct error
     }
     _cleanup_free_ char *id = measure_create(s->race.http, best, args, err);
     if (!id) return -1;
-    progress_say(&s->progress, "%s measures the best valid version of each experiment (%zu)", id,
+    progress_say(&s->progress, "%s measures the best valid versions of each experiment (%zu)", id,
                  strv_len(best));
     return measure_follow(s->race.http, id, &s->progress, interrupt_flag(), &s->measurement, err);
 }
@@ -110,6 +116,7 @@ static int print_text(const struct cli *cli, struct session *s, struct error *er
                       NULL, cli->colour, &out, err) < 0)
         return -1;
     if (s->measurement) {
+        measure_search(s->measurement, cli->colour, &out);
         buf_putc(&out, '\n');
         measure_summary(s->measurement, &out);
     }
@@ -178,7 +185,8 @@ const struct verb verb_run = {
     .args = args_run,
     .help = "Each --agent becomes an experiment. The best valid version of each is measured\n"
             "afresh, all in one measurement beside the two records of the step; the table\n"
-            "shows FSR with its 95 % interval. Ctrl-C cancels what was started.",
+            "shows FSR with its 95 % interval. What the search itself saw of it, one run, is\n"
+            "shown apart: it is no score. Ctrl-C cancels what was started.",
     .example = "paddock run tinygpt:1 --agent reference --agent noop\n"
                "paddock run tinygpt:1 --agent replay:tests/replays/tinygpt-bad --no-score",
     .run = run,

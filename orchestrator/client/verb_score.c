@@ -32,6 +32,7 @@ static int print_text(const struct cli *cli, const struct json *measurement, str
     }
     _cleanup_buf_ struct buf out = {0};
     if (table_print(t, cli->colour, &out) < 0) return error_sys(err, ENOMEM, "table");
+    measure_search(measurement, cli->colour, &out);
     buf_putc(&out, '\n');
     measure_summary(measurement, &out);
     return cli_print(&out, err);

@@ -1,10 +1,12 @@
 /* paddock task: task folders, without the daemon. */
 #include "common/cleanup.h"
+#include "orchestrator/client/calibration.h"
 #include "orchestrator/client/cli.h"
 #include "orchestrator/client/progress.h"
 #include "orchestrator/client/table.h"
 #include "tasks/task.h"
 
+#include <math.h>
 #include <string.h>
 
 static const struct arg args_none[] = {{.name = NULL}};
@@ -87,16 +89,24 @@ static int put_hints(const struct task *t, int64_t step, struct buf *out, struct
     return 0;
 }
 
-static int show_text(const struct task *t, int64_t step, bool hints, struct error *err) {
+static int show_text(const struct task *t, int64_t step, bool hints, bool colour,
+                     struct error *err) {
     _cleanup_buf_ struct buf out = {0};
     buf_printf(&out, "%s: %s (%s)\n", t->name, t->title, kind_names[t->kind]);
     buf_printf(&out, "  folder    %s\n  digest    %s\n  metric    %s, %s, %s is better\n", t->dir,
                t->digest, t->metric, t->unit ? t->unit : "no unit",
                t->higher_is_better ? "more" : "less");
-    if (t->has_target) buf_printf(&out, "  target    %g\n", t->target);
+    if (t->has_target) buf_printf(&out, "  target    %g", t->target);
+    if (t->has_target && t->p > 0) buf_printf(&out, ", by the mean of fresh runs at p < %g", t->p);
+    if (t->has_target) buf_putc(&out, '\n');
     buf_printf(&out, "  measured  %lld to %lld blocks, until ±%g\n", (long long)t->blocks_min,
                (long long)t->blocks_max, t->half_width);
     put_records(t, step, &out);
+    _cleanup_json_ struct json *calibration = calibration_find(t, step);
+    if (calibration) {
+        buf_putc(&out, '\n');
+        calibration_text(calibration, colour, &out);
+    }
     put_paragraphs(t->statement ? t->statement : "", &out);
     if (hints && put_hints(t, step, &out, err) < 0) return -1;
     return cli_print(&out, err);
@@ -116,6 +126,7 @@ static int show_json(const struct task *t, int64_t step, struct error *err) {
     json_put_bool(w, "higher_is_better", t->higher_is_better);
     if (t->has_target) json_put_double(w, "target", t->target);
     else json_put_null(w, "target");
+    json_put_double(w, "p", t->p > 0 ? t->p : NAN);
     json_put_strv(w, "editable", t->editable);
     json_open_array(w, "records");
     for (size_t i = 0; i < t->record_count; i++) {
@@ -128,6 +139,9 @@ static int show_json(const struct task *t, int64_t step, struct error *err) {
     }
     json_close_array(w);
     json_put_string(w, "statement", t->statement);
+    _cleanup_json_ struct json *calibration = calibration_find(t, step);
+    if (calibration) json_put_value(w, "calibration", calibration);
+    else json_put_null(w, "calibration");
     json_close_object(w);
     return cli_print_writer(w, err);
 }
@@ -142,7 +156,7 @@ static int run_show(struct cli *cli, const struct args *args, struct error *err)
     if (step > 1 && step >= (int64_t)task.record_count)
         return error_set(err, ERROR_NOT_FOUND, "task %s has no step %lld", name, (long long)step);
     return cli->json ? show_json(&task, step, err)
-                     : show_text(&task, step, args_given(args, "hints"), err);
+                     : show_text(&task, step, args_given(args, "hints"), cli->colour, err);
 }
 
 static int report_faults(const struct cli *cli, const char *dir, int count,

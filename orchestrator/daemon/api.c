@@ -15,6 +15,8 @@ const struct route api_routes[] = {
     {"GET", "/v1/tasks", BODY_NONE, api_tasks},
     {"GET", "/v1/tasks/{task}", BODY_NONE, api_task},
     {"GET", "/v1/tasks/{task}/hints/{step}/{level}", BODY_NONE, api_hint},
+    {"GET", "/v1/tasks/{task}/calibration", BODY_NONE, api_task_calibration},
+    {"GET", "/v1/boards/{task}/{step}", BODY_NONE, api_board},
 
     {"GET", "/v1/experiments", BODY_NONE, api_experiments},
     {"POST", "/v1/experiments", BODY_REQUIRED, api_experiment_create},

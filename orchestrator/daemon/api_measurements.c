@@ -4,9 +4,22 @@
 #include "orchestrator/daemon/create.h"
 #include "orchestrator/daemon/id.h"
 #include "orchestrator/daemon/lane.h"
+#include "orchestrator/daemon/measure.h"
 #include "orchestrator/daemon/view.h"
 
 #include <inttypes.h>
+
+/* What a calibration found; null until it is done. */
+static int put_calibration(struct daemon *d, const struct measurement_row *m, struct json_writer *w,
+                           struct error *err) {
+    char id[ID_MAX];
+    _cleanup_free_ char *dir = measure_calibration_dir(d, err);
+    _cleanup_free_ char *name = str_printf("%s.json", id_format(ID_MEASUREMENT, m->id, id));
+    if (!dir) return -1;
+    if (!name) return error_sys(err, ENOMEM, "calibration");
+    view_document(w, "calibration", dir, name);
+    return 0;
+}
 
 static int answer(struct daemon *d, int64_t id, struct response *p, struct error *err) {
     _cleanup_measurement_ struct measurement_row m = {0};
@@ -18,6 +31,7 @@ static int answer(struct daemon *d, int64_t id, struct response *p, struct error
     if (view_plan_of(w, d->store, &m, err) < 0) return -1;
     if (view_voids_of(w, d->store, id, err) < 0) return -1;
     if (view_scores_of(w, d->store, id, 0, err) < 0) return -1;
+    if (str_eq(m.kind, "calibrate") && put_calibration(d, &m, w, err) < 0) return -1;
     json_close_object(w);
     return response_json(p, w, err);
 }

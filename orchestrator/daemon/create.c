@@ -78,8 +78,7 @@ static int find_task(const char *ref, struct task *out, int64_t *step, struct er
     return check_step(out, *step, err);
 }
 
-/* What no version of this task could run without is told before there is one. */
-static int check_machine(struct daemon *d, const struct task *t, struct error *err) {
+int create_check_machine(struct daemon *d, const struct task *t, struct error *err) {
     _cleanup_image_ struct image image = {0};
     if (image_resolve(d->images, t->image, &image, err) < 0)
         return error_wrap(err, "task %s", t->name);
@@ -102,7 +101,7 @@ int create_experiment(struct daemon *d, const struct json *body, struct experime
     _cleanup_task_ struct task task = {0};
     if (decode_experiment(body, &wish, err) < 0) return -1;
     if (find_task(wish.ref, &task, &out->step, err) < 0) return -1;
-    if (check_machine(d, &task, err) < 0) return -1;
+    if (create_check_machine(d, &task, err) < 0) return -1;
     char snapshot[DIGEST_HEX];
     HOLD_FILES(d);
     if (snapshot_put(d, task.records[out->step - 1].dir, snapshot, err) < 0) return -1;

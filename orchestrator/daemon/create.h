@@ -26,4 +26,8 @@ int create_measurement(struct daemon *d, const struct json *body, struct measure
  * its folder has changed since, for then it is another race. */
 int create_load_task(const char *dir, const char *digest, struct task *out, struct error *err);
 
+/* What nothing of this task could run without (its image, its text) is told
+ * before there is anything of it. */
+int create_check_machine(struct daemon *d, const struct task *t, struct error *err);
+
 #endif

@@ -65,15 +65,27 @@ static void put_task(struct json_writer *w, const struct facts *f) {
     json_put_string(w, "unit", f->has_task ? t->unit : NULL);
     json_put_bool(w, "higher_is_better", t->higher_is_better);
     json_put_double(w, "target", t->has_target ? t->target : NAN);
-    json_put_double(w, "p", 0);
+    json_put_double(w, "p", t->p);
     json_close_object(w);
 }
 
-static void put_plan(struct json_writer *w, const struct measurement_row *m) {
+/* What the score says its interval is worth; the default of one without. */
+static double level_of(const struct facts *f) {
+    const char *text = f->score->document;
+    _cleanup_json_ struct json *numbers = json_parse("score", text, strlen(text), NULL);
+    const struct json *v = numbers ? json_find(numbers, "level") : NULL;
+    double level = SCORE_LEVEL;
+    if (v && json_type(v) == JSON_NUMBER) json_as_double(v, 0, 1, &level, NULL);
+    return level;
+}
+
+static void put_plan(struct json_writer *w, const struct facts *f) {
+    const struct measurement_row *m = &f->m;
     json_open_object(w, "plan");
     json_put_int(w, "blocks_min", m->blocks_min);
     json_put_int(w, "blocks_max", m->blocks_max);
     json_put_double(w, "half_width", m->half_width);
+    json_put_double(w, "level", level_of(f));
     json_close_object(w);
     json_open_object(w, "measured");
     json_put_string(w, "outcome", m->outcome);
@@ -103,7 +115,7 @@ static int put_subject(struct json_writer *w, const struct facts *f, struct erro
     json_put_int(w, "arm", f->score->arm);
     view_time(w, "created", f->score->created_ns);
     put_task(w, f);
-    put_plan(w, &f->m);
+    put_plan(w, f);
     if (evidence_put_phases(f->d, f->m.id, w, err) < 0) return -1;
     if (put_machine(w, f, err) < 0) return -1;
     json_close_object(w);

@@ -37,10 +37,12 @@ static struct execution execution_of(const struct measure *m, const struct arm_r
         .snapshot = arm->snapshot};
 }
 
-/* A candidate leaves; without a record there is nothing to measure. */
+/* A candidate leaves; without a record there is nothing to measure. What a
+ * calibration is to find is just this: a record that does not get through here
+ * leaves as a candidate does. */
 static enum lane_step arm_failed(struct measure *m, const struct arm_row *arm,
                                  const struct judged *j, struct error *err) {
-    if (arm->position < 2) {
+    if (arm->position < 2 && !measure_calibrates(m)) {
         _cleanup_free_ char *why =
             str_printf("record %" PRId64 " did not get through: %s: %s",
                        m->row.step + arm->position, j->outcome, j->reason ? j->reason : "?");
@@ -75,8 +77,8 @@ static enum lane_step add_block(struct measure *m, struct error *err) {
     _cleanup_free_ char *fingerprint = NULL;
     if (block == 0 && !(fingerprint = fingerprint_make(m->d, &m->task, m->lane->cpus, err)))
         return LANE_FAILED;
-    size_t order[2 + MEASUREMENT_VERSIONS_MAX];
-    struct slot_row slots[2 + MEASUREMENT_VERSIONS_MAX] = {0};
+    size_t order[MEASUREMENT_ARMS_MAX];
+    struct slot_row slots[MEASUREMENT_ARMS_MAX] = {0};
     blocks_order(m->d->secret, id_format(ID_MEASUREMENT, m->row.id, name), block, m->arm_count,
                  order);
     for (size_t i = 0; i < m->arm_count; i++) {
@@ -175,13 +177,23 @@ static char *end_reason(const struct measure *m, enum blocks_next next) {
         return str_printf("record %" PRId64 " is not faster than record %" PRId64
                           " on this machine",
                           m->row.step + 1, m->row.step);
-    default:
-        if (left_out == 0)
-            return str_printf("the %" PRId64 " blocks allowed are spent", m->row.blocks);
-        return str_printf("the %" PRId64 " blocks allowed are spent, and %" PRId64
-                          " of them left out, since the machine was not quiet enough",
-                          m->row.blocks, left_out);
+    default: break;
     }
+    if (m->row.blocks < m->row.blocks_max)
+        return str_printf("the budget of %.4g s is spent: %.4g s for %" PRId64
+                          " blocks, and another would end beyond it",
+                          m->row.budget_s, m->spent_s, m->row.blocks);
+    if (left_out == 0) return str_printf("the %" PRId64 " blocks allowed are spent", m->row.blocks);
+    return str_printf("the %" PRId64 " blocks allowed are spent, and %" PRId64
+                      " of them left out, since the machine was not quiet enough",
+                      m->row.blocks, left_out);
+}
+
+/* What is to be said when too few arms are left; NULL: enough are. */
+static const char *nothing_left(const struct measure *m) {
+    size_t least = measure_calibrates(m) ? 2 : 1;
+    if (measure_candidates(m) >= least) return NULL;
+    return least == 1 ? "no candidate is left" : "fewer than two records get through here";
 }
 
 /* All planned slots are over: another block, or the end? */
@@ -191,12 +203,12 @@ static enum lane_step next_block(struct measure *m, struct error *err) {
         enum lane_step built = build_arms(m, err);
         if (built != LANE_OVER) return built;
     }
-    if (measure_candidates(m) == 0)
-        return measure_end(m, "complete", "no candidate is left", err) < 0 ? LANE_FAILED
-                                                                           : LANE_OVER;
-    if (m->row.blocks >= 2 && measure_decide(m, &next, err) < 0) return LANE_FAILED;
-    if (m->row.blocks >= m->row.blocks_max && next == BLOCKS_GO_ON) next = BLOCKS_SPENT;
+    const char *left = nothing_left(m);
+    if (left) return measure_end(m, "complete", left, err) < 0 ? LANE_FAILED : LANE_OVER;
+    if (measure_decide(m, &next, err) < 0) return LANE_FAILED;
     if (next == BLOCKS_GO_ON) return add_block(m, err);
+    /* Who stops where the interval is narrow reports the one it stopped on. */
+    if (next == BLOCKS_RESOLVED && m->row.blocks < m->row.blocks_max) m->level = BLOCKS_LOOK_LEVEL;
     _cleanup_free_ char *why = end_reason(m, next);
     return measure_end(m, "complete", why, err) < 0 ? LANE_FAILED : LANE_OVER;
 }

@@ -2,6 +2,7 @@
 
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "orchestrator/daemon/measure_search.h"
 #include "orchestrator/judge/fsr.h"
 
 #include <inttypes.h>
@@ -14,6 +15,10 @@ int measure_load(struct measure *m, int64_t id, struct error *err) {
     struct store *s = m->d->store;
     if (measurement_get(s, id, &m->row, err) < 0) return -1;
     if (arm_list(s, id, &m->arms, &m->arm_count, err) < 0) return -1;
+    int64_t spent_ns = 0;
+    if (measurement_spent(s, id, &spent_ns, err) < 0) return -1;
+    m->level = LEVEL;
+    m->spent_s = (double)spent_ns / (double)NS_PER_SEC;
     return slot_list(s, id, &m->slots, &m->slot_count, err);
 }
 
@@ -28,9 +33,18 @@ bool measure_active(const struct arm_row *arm) {
     return strcmp(arm->state, "active") == 0;
 }
 
+bool measure_calibrates(const struct measure *m) {
+    return str_eq(m->row.kind, "calibrate");
+}
+
+double measure_block_s(const struct measure *m) {
+    return m->row.blocks > 0 ? m->spent_s / (double)m->row.blocks : 0;
+}
+
 size_t measure_candidates(const struct measure *m) {
     size_t n = 0;
-    for (size_t i = 2; i < m->arm_count; i++) n += measure_active(&m->arms[i]);
+    for (size_t i = measure_calibrates(m) ? 0 : 2; i < m->arm_count; i++)
+        n += measure_active(&m->arms[i]);
     return n;
 }
 
@@ -62,51 +76,69 @@ int measure_table(const struct measure *m, struct measure_table *out, struct err
     return 0;
 }
 
-int measure_decide(const struct measure *m, enum blocks_next *next, struct error *err) {
+/* Whether the rule's word on some arm may still change. */
+static bool is_unsettled(const struct measure *m) {
+    for (size_t i = 0; i < m->arm_count; i++)
+        if (measure_active(&m->arms[i]) && !measure_finding(m, i).settled) return true;
+    return false;
+}
+
+static int look(const struct measure *m, enum blocks_next *next, struct error *err) {
     struct measure_table t;
     if (measure_table(m, &t, err) < 0) return -1;
     struct blocks_rule rule = {.min = (size_t)m->row.blocks_min,
                                .max = (size_t)m->row.blocks_max,
                                .half_width = m->row.half_width};
     int rc = 0;
-    *next = BLOCKS_GO_ON;
     if (t.blocks >= 2 && t.arms >= 3)
         rc = blocks_decide(t.times, t.blocks, t.arms, &rule, next, err);
     free(t.times);
     return rc;
 }
 
+int measure_decide(const struct measure *m, enum blocks_next *next, struct error *err) {
+    *next = BLOCKS_GO_ON;
+    if (m->row.blocks >= 2 && !measure_calibrates(m) && look(m, next, err) < 0) return -1;
+    bool more = m->row.blocks < m->row.blocks_max &&
+                blocks_fit(m->spent_s, (size_t)m->row.blocks, m->row.budget_s);
+    if (*next == BLOCKS_RESOLVED && more && is_unsettled(m)) *next = BLOCKS_GO_ON;
+    if (*next == BLOCKS_GO_ON && !more) *next = BLOCKS_SPENT;
+    return 0;
+}
+
 /* ---- scores ---- */
 
-/* The mean metric of an arm over the runs that count. */
-static double mean_metric(const struct measure *m, int64_t arm) {
-    double sum = 0;
-    int64_t n = 0;
-    for (size_t i = 0; i < m->slot_count; i++)
-        if (m->slots[i].arm == arm && m->slots[i].state == SLOT_DONE) {
-            sum += m->slots[i].metric;
-            n++;
-        }
-    return n ? sum / (double)n : NAN;
+struct record_rule measure_rule(const struct task *t) {
+    return (struct record_rule){.has_target = t->has_target,
+                                .higher_is_better = t->higher_is_better,
+                                .target = t->target,
+                                .p = t->p};
 }
 
-static bool meets_target(const struct task *t, double metric) {
-    if (!t->has_target) return true;
-    return t->higher_is_better ? metric >= t->target : metric <= t->target;
+struct record_finding measure_finding(const struct measure *m, size_t arm) {
+    struct record_rule rule = measure_rule(&m->task);
+    _cleanup_free_ double *metrics = calloc(m->slot_count + 1, sizeof *metrics);
+    size_t n = 0;
+    for (size_t i = 0; metrics && i < m->slot_count; i++)
+        if (m->slots[i].arm == (int64_t)arm && m->slots[i].state == SLOT_DONE)
+            metrics[n++] = m->slots[i].metric;
+    return record_rule_judge(&rule, metrics, n);
 }
 
-/* "mean loss 2.41 bits per byte over its runs, target at most 2.3" */
-static char *missed(const struct task *t, double mean) {
-    return str_printf("mean %s %.6g %s over its runs, target at %s %.6g", t->metric, mean, t->unit,
-                      t->higher_is_better ? "least" : "most", t->target);
+/* "mean loss 2.41 bits per byte over 5 runs, target at most 2.3" */
+static char *missed(const struct task *t, const struct record_finding *f) {
+    struct record_rule rule = measure_rule(t);
+    return record_rule_reason(&rule, f, t->metric, t->unit);
 }
 
-static void put_numbers(struct json_writer *w, const struct fsr_interval *f, double half_width) {
+static void put_numbers(struct json_writer *w, const struct fsr_interval *f,
+                        const struct measure *m) {
+    double needed = fsr_blocks_needed(f, fsr_half_width_wanted(m->row.half_width));
     json_put_double(w, "fsr", f->estimate);
     json_put_double(w, "low", f->bounded ? f->low : NAN);
     json_put_double(w, "high", f->bounded ? f->high : NAN);
     json_put_bool(w, "bounded", f->bounded);
-    json_put_double(w, "level", LEVEL);
+    json_put_double(w, "level", m->level);
     json_put_double(w, "mean_s", f->mean_c);
     json_put_double(w, "mean_a_s", f->mean_a);
     json_put_double(w, "mean_b_s", f->mean_b);
@@ -118,7 +150,8 @@ static void put_numbers(struct json_writer *w, const struct fsr_interval *f, dou
     json_put_double(w, "df", f->df);
     json_put_bool(w, "trimmed", f->trimmed);
     json_put_int(w, "blocks", (int64_t)f->blocks);
-    json_put_double(w, "blocks_needed", fsr_blocks_needed(f, half_width));
+    json_put_double(w, "blocks_needed", needed);
+    json_put_double(w, "seconds_needed", needed * measure_block_s(m));
 }
 
 static int add_score(struct measure *m, size_t arm, const char *outcome, const char *reason,
@@ -126,8 +159,12 @@ static int add_score(struct measure *m, size_t arm, const char *outcome, const c
     _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
     if (!w) return error_sys(err, ENOMEM, "score");
     json_open_object(w, NULL);
-    if (f) put_numbers(w, f, m->row.half_width);
-    json_put_double(w, "metric", mean_metric(m, (int64_t)arm));
+    if (f) put_numbers(w, f, m);
+    struct record_finding found = measure_finding(m, arm);
+    json_put_double(w, "metric", found.mean);
+    json_put_int(w, "metric_runs", (int64_t)found.runs);
+    json_put_double(w, "metric_p", m->task.p > 0 ? found.p : NAN);
+    if (measure_put_search(m, arm, f, w, err) < 0) return -1;
     if (measure_put_voids(m, arm, w, err) < 0) return -1;
     json_close_object(w);
     size_t len;
@@ -145,17 +182,14 @@ static int add_score(struct measure *m, size_t arm, const char *outcome, const c
 /* A candidate that stayed to the end. */
 static int score_active(struct measure *m, size_t arm, const struct fsr_interval *f,
                         struct error *err) {
-    double metric = mean_metric(m, (int64_t)arm);
-    if (!meets_target(&m->task, metric)) {
-        _cleanup_free_ char *why = missed(&m->task, metric);
+    struct record_finding found = measure_finding(m, arm);
+    enum fsr_outcome o = fsr_classify(f);
+    /* Without a gap it ended before the runs were enough to tell. */
+    if (!found.met && (found.settled || o != FSR_GAP_NONPOSITIVE)) {
+        _cleanup_free_ char *why = missed(&m->task, &found);
         return add_score(m, arm, "invalid-loss", why, f, err);
     }
-    enum fsr_outcome o = fsr_classify(f);
-    _cleanup_free_ char *why = NULL;
-    double needed = fsr_blocks_needed(f, m->row.half_width);
-    if (o == FSR_NO_RESOLUTION)
-        why = str_printf("this gap of %.3g s is not resolved here by %zu blocks%s", f->gap,
-                         f->blocks, needed > 0 ? "" : "; more of them may not do");
+    _cleanup_free_ char *why = fsr_shortfall(f, m->row.half_width, measure_block_s(m));
     if (o == FSR_GAP_NONPOSITIVE)
         why = str_printf("the next record is not faster here: gap %.3g s", f->gap);
     return add_score(m, arm, fsr_outcome_name(o), why, f, err);
@@ -171,7 +205,7 @@ static int score_table(struct measure *m, const struct measure_table *t, struct 
                 return -1;
         return 0;
     }
-    if (fsr_estimate(t->times, t->blocks, t->arms, LEVEL, out, err) < 0) return -1;
+    if (fsr_estimate(t->times, t->blocks, t->arms, m->level, out, err) < 0) return -1;
     for (size_t k = 2; k < t->arms; k++)
         if (score_active(m, t->columns[k], &out[k - 2], err) < 0) return -1;
     return 0;
@@ -197,9 +231,9 @@ static int score_none(struct measure *m, const char *outcome, const char *reason
 /* A record that misses its own target makes every comparison with it worthless. */
 static char *record_fault(const struct measure *m) {
     for (size_t i = 0; i < 2 && m->row.blocks > 0; i++) {
-        double mean = mean_metric(m, (int64_t)i);
-        if (isnan(mean) || meets_target(&m->task, mean)) continue; /* NaN: all were void */
-        _cleanup_free_ char *why = missed(&m->task, mean);
+        struct record_finding found = measure_finding(m, i);
+        if (found.met || found.runs == 0) continue; /* none: all were void */
+        _cleanup_free_ char *why = missed(&m->task, &found);
         return str_printf("record %" PRId64 ": %s", m->row.step + (int64_t)i, why ? why : "");
     }
     return NULL;
@@ -218,8 +252,10 @@ static int write_scores(struct measure *m, const char **outcome, const char **re
 
 int measure_end(struct measure *m, const char *outcome, const char *reason, struct error *err) {
     bool moved;
+    bool complete = strcmp(outcome, "complete") == 0, calibrates = measure_calibrates(m);
+    if (complete && calibrates && measure_write_calibration(m, err) < 0) return -1;
     _cleanup_free_ char *fault =
-        strcmp(outcome, "complete") == 0 && measure_candidates(m) > 0 ? record_fault(m) : NULL;
+        complete && !calibrates && measure_candidates(m) > 0 ? record_fault(m) : NULL;
     if (fault) {
         outcome = "invalid-environment";
         reason = fault;
@@ -230,6 +266,6 @@ int measure_end(struct measure *m, const char *outcome, const char *reason, stru
         0)
         return -1;
     if (!moved) return 0; /* cancelled meanwhile */
-    if (write_scores(m, &outcome, &reason, err) < 0) return -1;
+    if (!calibrates && write_scores(m, &outcome, &reason, err) < 0) return -1;
     return store_commit(&tx, err);
 }

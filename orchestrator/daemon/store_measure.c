@@ -6,13 +6,14 @@
 #include "orchestrator/daemon/store_sql.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 const char *const measurement_state_names[] = {"queued", "running", "done", "cancelled", NULL};
 
 #define MEASUREMENT_COLUMNS                                                                  \
     "id, task, task_dir, task_digest, step, state, outcome, reason, blocks_min, blocks_max," \
-    " half_width, blocks, ticket, created_ns, ended_ns"
+    " half_width, blocks, ticket, created_ns, ended_ns, kind, coalesce(budget_s, 0)"
 
 static int index_of(const char *const *names, const char *name) {
     int i = 0;
@@ -36,7 +37,9 @@ static void read_measurement(const struct query *q, struct measurement_row *r) {
         .blocks = query_int(q, 11),
         .ticket = query_int(q, 12),
         .created_ns = query_int(q, 13),
-        .ended_ns = query_int(q, 14)};
+        .ended_ns = query_int(q, 14),
+        .kind = query_string(q, 15),
+        .budget_s = query_double(q, 16)};
 }
 
 static int add_arm(struct store *s, const struct arm_row *a, struct error *err) {
@@ -52,11 +55,12 @@ int measurement_add(struct store *s, struct measurement_row *row, struct arm_row
     row->state = MEASUREMENT_QUEUED;
     if (store_sql(s, err,
                   "INSERT INTO measurements(task, task_dir, task_digest, step, state, blocks_min,"
-                  " blocks_max, half_width, blocks, ticket, created_ns)"
+                  " blocks_max, half_width, blocks, ticket, created_ns, kind, budget_s)"
                   " VALUES(?,?,?,?,'queued',?,?,?,0,"
-                  " 1 + (SELECT coalesce(max(seq), 0) FROM events), ?)",
-                  "sssiiidi", row->task, row->task_dir, row->task_digest, row->step,
-                  row->blocks_min, row->blocks_max, row->half_width, row->created_ns) < 0)
+                  " 1 + (SELECT coalesce(max(seq), 0) FROM events), ?, coalesce(?, 'score'), ?)",
+                  "sssiiidism", row->task, row->task_dir, row->task_digest, row->step,
+                  row->blocks_min, row->blocks_max, row->half_width, row->created_ns, row->kind,
+                  row->budget_s > 0 ? row->budget_s : NAN) < 0)
         return -1;
     row->id = store_last_id(s);
     for (size_t i = 0; i < arm_count; i++) {
@@ -102,6 +106,18 @@ int measurement_start(struct store *s, int64_t id, struct error *err) {
         s, err, "UPDATE measurements SET state='running' WHERE id=? AND state='queued'", "i", id);
 }
 
+int measurement_spent(struct store *s, int64_t id, int64_t *ns, struct error *err) {
+    _cleanup_query_ struct query q;
+    if (query_start(&q, s, err,
+                    "SELECT coalesce(sum(max(coalesce(ended_ns, ?1) - created_ns, 0)), 0) FROM runs"
+                    " WHERE measurement=?2 AND slot IS NOT NULL",
+                    "ii", clock_real_ns(), id) < 0)
+        return -1;
+    int rc = query_step(&q);
+    if (rc > 0) *ns = query_int(&q, 0);
+    return rc > 0 ? 0 : -1;
+}
+
 int measurement_finish(struct store *s, int64_t id, enum measurement_state state,
                        const char *outcome, const char *reason, bool *moved, struct error *err) {
     const char *name = measurement_state_names[state];
@@ -127,6 +143,7 @@ void measurement_clear(struct measurement_row *r) {
     free(r->task_digest);
     free(r->outcome);
     free(r->reason);
+    free(r->kind);
     *r = (struct measurement_row){0};
 }
 

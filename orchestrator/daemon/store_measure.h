@@ -16,6 +16,8 @@ enum measurement_state {
 };
 extern const char *const measurement_state_names[];
 
+#define MEASUREMENT_ARMS_MAX 64
+
 struct measurement_row {
     int64_t id;
     char *task, *task_dir, *task_digest;
@@ -27,9 +29,12 @@ struct measurement_row {
     double half_width;
     int64_t blocks; /* planned so far: their slots are rows */
     int64_t ticket, created_ns, ended_ns;
+    char *kind;      /* "score" or "calibrate" */
+    double budget_s; /* no block is begun that would end later; 0: no bound */
 };
 
-/* Arm 0 is record i, arm 1 record i+1, the rest are candidates. */
+/* Arm 0 is record i, arm 1 record i+1, the rest are candidates; of a
+ * calibration arm k is record i+k, and there is no candidate. */
 struct arm_row {
     int64_t measurement, position;
     char *kind;      /* "record", "candidate" */
@@ -77,6 +82,8 @@ int measurement_get(struct store *s, int64_t id, struct measurement_row *out, st
 int measurement_list(struct store *s, int64_t before, int64_t limit, struct measurement_row **out,
                      size_t *count, struct error *err);
 int measurement_start(struct store *s, int64_t id, struct error *err);
+/* How long the runs of its slots took so far, void ones included, in ns. */
+int measurement_spent(struct store *s, int64_t id, int64_t *ns, struct error *err);
 /* Done or cancelled. *moved is false when it was over already. */
 int measurement_finish(struct store *s, int64_t id, enum measurement_state state,
                        const char *outcome, const char *reason, bool *moved, struct error *err);

@@ -77,4 +77,10 @@ static const char *const files_of_runs =
     "CREATE TABLE run_files(run INTEGER NOT NULL REFERENCES runs(id), name TEXT NOT NULL,"
     " sha256 TEXT NOT NULL, PRIMARY KEY(run, name)) STRICT, WITHOUT ROWID;";
 
-const char *const store_migrations[] = {first_schema, witness_schema, files_of_runs, NULL};
+/* What a measurement is for ("score", "calibrate") and the time it may take. */
+static const char *const kinds_and_budgets =
+    "ALTER TABLE measurements ADD COLUMN kind TEXT NOT NULL DEFAULT 'score';"
+    "ALTER TABLE measurements ADD COLUMN budget_s REAL;";
+
+const char *const store_migrations[] = {first_schema, witness_schema, files_of_runs,
+                                        kinds_and_budgets, NULL};

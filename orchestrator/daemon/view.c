@@ -85,12 +85,14 @@ void view_measurement(struct json_writer *w, const struct measurement_row *m) {
     json_put_string(w, "task", m->task);
     json_put_int(w, "step", m->step);
     json_put_string(w, "task_digest", m->task_digest);
+    json_put_string(w, "kind", m->kind);
     json_put_string(w, "state", measurement_state_names[m->state]);
     json_put_string(w, "outcome", m->outcome);
     json_put_string(w, "reason", m->reason);
     json_put_int(w, "blocks_min", m->blocks_min);
     json_put_int(w, "blocks_max", m->blocks_max);
     json_put_double(w, "half_width", m->half_width);
+    json_put_double(w, "budget_s", m->budget_s > 0 ? m->budget_s : NAN);
     json_put_int(w, "blocks", m->blocks);
     view_time(w, "created", m->created_ns);
     view_time(w, "finished", m->ended_ns);
@@ -135,8 +137,7 @@ static void put_members(struct json_writer *w, const char *text) {
         json_put_value(w, json_key_at(doc, i), json_at(doc, i));
 }
 
-static void put_score(struct json_writer *w, const struct score_row *r) {
-    json_open_object(w, NULL);
+void view_score(struct json_writer *w, const struct score_row *r) {
     view_id(w, "measurement", ID_MEASUREMENT, r->measurement);
     view_id(w, "version", ID_VERSION, r->version);
     json_put_int(w, "arm", r->arm);
@@ -144,7 +145,6 @@ static void put_score(struct json_writer *w, const struct score_row *r) {
     json_put_string(w, "reason", r->reason);
     put_members(w, r->document);
     view_time(w, "created", r->created_ns);
-    json_close_object(w);
 }
 
 int view_scores_of(struct json_writer *w, struct store *s, int64_t measurement, int64_t version,
@@ -153,7 +153,11 @@ int view_scores_of(struct json_writer *w, struct store *s, int64_t measurement, 
     size_t count = 0;
     int rc = score_list(s, measurement, version, &rows, &count, err);
     json_open_array(w, "scores");
-    for (size_t i = 0; i < count; i++) put_score(w, &rows[i]);
+    for (size_t i = 0; i < count; i++) {
+        json_open_object(w, NULL);
+        view_score(w, &rows[i]);
+        json_close_object(w);
+    }
     json_close_array(w);
     scores_free(rows, count);
     return rc;

@@ -23,6 +23,7 @@ void view_experiment(struct json_writer *w, const struct experiment_row *e);
 void view_version(struct json_writer *w, const struct version_row *v);
 void view_run(struct json_writer *w, const struct run_row *r);
 void view_measurement(struct json_writer *w, const struct measurement_row *m);
+void view_score(struct json_writer *w, const struct score_row *r);
 void view_event(struct json_writer *w, const struct event *e);
 void view_task_line(struct json_writer *w, const struct task *t);
 void view_task(struct json_writer *w, const struct task *t);

@@ -68,6 +68,7 @@ void view_task(struct json_writer *w, const struct task *t) {
     json_put_string(w, "unit", t->unit);
     json_put_bool(w, "higher_is_better", t->higher_is_better);
     json_put_double(w, "target", t->has_target ? t->target : NAN);
+    json_put_double(w, "p", t->p > 0 ? t->p : NAN);
     json_put_strv(w, "editable", t->editable);
     json_put_int(w, "max_source_bytes", t->max_source_bytes);
     json_put_int(w, "max_source_files", t->max_source_files);
@@ -85,5 +86,6 @@ void view_task(struct json_writer *w, const struct task *t) {
     for (int i = 0; i < BOUND_COUNT; i++)
         json_put_double(w, task_bound_names[i], t->bounds.most[i]);
     json_close_object(w);
+    json_put_double(w, "budget_s", t->budget_s > 0 ? t->budget_s : NAN);
     json_close_object(w);
 }

@@ -6,8 +6,6 @@
 
 #include <stdio.h>
 
-#define LOOK_LEVEL 0.99
-
 void blocks_order(const uint8_t secret[32], const char *measurement, size_t block, size_t arms,
                   size_t *order) {
     char purpose[160];
@@ -46,7 +44,7 @@ static int look(const double *times, size_t blocks, size_t arms, const struct bl
                 enum blocks_next *next, struct error *err) {
     _cleanup_free_ struct fsr_interval *intervals = calloc(arms - 2, sizeof *intervals);
     if (!intervals) return error_sys(err, ENOMEM, "measurement");
-    if (fsr_estimate(times, blocks, arms, LOOK_LEVEL, intervals, err) < 0) return -1;
+    if (fsr_estimate(times, blocks, arms, BLOCKS_LOOK_LEVEL, intervals, err) < 0) return -1;
     bool resolved = true;
     for (size_t c = 0; c + 2 < arms; c++) {
         if (fsr_classify(&intervals[c]) == FSR_GAP_NONPOSITIVE) {
@@ -67,4 +65,9 @@ int blocks_decide(const double *times, size_t blocks, size_t arms, const struct 
         return -1;
     if (*next == BLOCKS_GO_ON && blocks >= rule->max) *next = BLOCKS_SPENT;
     return 0;
+}
+
+bool blocks_fit(double spent_s, size_t blocks, double budget_s) {
+    if (!(budget_s > 0) || blocks == 0) return true;
+    return spent_s + spent_s / (double)blocks <= budget_s;
 }

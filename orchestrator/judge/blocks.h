@@ -11,6 +11,7 @@
 
 #include "common/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,16 +33,25 @@ enum blocks_next {
     BLOCKS_GO_ON,
     BLOCKS_RESOLVED, /* every candidate's 99 % interval is narrow enough */
     BLOCKS_NO_GAP,   /* at 99 %, the next record is not faster than the first here */
-    BLOCKS_SPENT,    /* `max` blocks are done */
+    BLOCKS_SPENT,    /* `max` blocks are done, or the time allowed is */
 };
 const char *blocks_next_name(enum blocks_next n); /* "go-on", "resolved", "no-gap", "spent" */
+
+/* The level at which a measurement looks whether it may stop. */
+#define BLOCKS_LOOK_LEVEL 0.99
 
 /* Whether to run another block, after `blocks` whole ones (times as for
  * fsr_estimate()). Every look is a chance to stop at an interval that is narrow
  * by luck, so it looks at 3, 5, 7, 10, 14, 20, 28, … blocks only, at the 99 %
- * level; what is reported is the 95 % interval of all blocks run. What that
- * costs in coverage: docs/explanation/fsr.md. */
+ * level; and who stops there reports that very interval, which is what makes it
+ * worth 95 %. Otherwise the 95 % interval of all blocks run is reported. What
+ * all this comes to: docs/explanation/fsr.md. */
 int blocks_decide(const double *times, size_t blocks, size_t arms, const struct blocks_rule *rule,
                   enum blocks_next *next, struct error *err);
+
+/* Whether one more block, as long as those so far were on average, ends within
+ * the time allowed; both times in seconds, `budget_s` 0: no bound. The first
+ * block always fits, for nobody knows how long it takes. */
+bool blocks_fit(double spent_s, size_t blocks, double budget_s);
 
 #endif

@@ -12,6 +12,7 @@
 #define MIN_GAP_TO_NOISE 4.0
 #define NEGLIGIBLE_GAP   0.01 /* of t_A */
 #define MAX_BLOCKS       10000
+#define LEVEL            0.95
 
 /* What the interval is made of, for all arms of a measurement. */
 struct arms {
@@ -39,7 +40,8 @@ static size_t trimmed_each_end(size_t blocks) {
 
 static double degrees_of_freedom(size_t blocks, size_t arms) {
     if (blocks < TRIM_FROM) return (double)((blocks - 1) * (arms - 1));
-    return (double)(arms * (blocks - 2 * trimmed_each_end(blocks) - 1));
+    size_t kept = blocks - 2 * trimmed_each_end(blocks);
+    return (double)((arms == 2 ? 1 : arms) * (kept - 1));
 }
 
 /* Σ (y − ȳ_block − ȳ_arm + ȳ)² with y = ln t. */
@@ -101,7 +103,7 @@ static double trim(const double *sorted, size_t n, size_t k, double *squares) {
 /* Five blocks or more: trimmed means, winsorised variance. */
 static int trimmed_means(const double *times, struct arms *a, struct error *err) {
     size_t n = a->blocks, k = trimmed_each_end(n), h = n - 2 * k;
-    _cleanup_free_ double *logs = calloc(n * a->count, sizeof *logs);
+    _cleanup_free_ double *logs = calloc(n * a->count + 1, sizeof *logs);
     _cleanup_free_ double *scratch = calloc(n + a->count, sizeof *scratch);
     if (!logs || !scratch) return error_sys(err, ENOMEM, "fsr");
     double centre = remove_block_medians(times, a, logs, scratch), sum = 0;
@@ -113,6 +115,9 @@ static int trimmed_means(const double *times, struct arms *a, struct error *err)
         sum += squares;
     }
     a->variance = sum / ((double)a->count * (double)h * (double)(h - 1));
+    /* The median of two is their mean: what is left of each is half of their
+     * difference, the same for both, and half of the noise is gone with it. */
+    if (a->count == 2) a->variance *= 2;
     return 0;
 }
 
@@ -136,13 +141,11 @@ static void fieller(struct fsr_interval *i, double v, double q) {
     i->high = i->bounded ? (beta + root) / alpha : INFINITY;
 }
 
-static int check_input(const double *times, size_t blocks, size_t arms, double level,
+static int check_input(const double *times, size_t blocks, size_t arms, size_t least,
                        struct error *err) {
-    if (blocks < 2 || arms < 3 || blocks > MAX_BLOCKS || arms > MAX_BLOCKS)
-        return error_set(err, ERROR_INVALID, "fsr: needs 2 blocks and 3 arms, has %zu and %zu",
-                         blocks, arms);
-    if (!(level > 0 && level < 1))
-        return error_set(err, ERROR_INVALID, "fsr: level %g is not between 0 and 1", level);
+    if (blocks < 2 || arms < least || blocks > MAX_BLOCKS || arms > MAX_BLOCKS)
+        return error_set(err, ERROR_INVALID, "fsr: needs 2 blocks and %zu arms, has %zu and %zu",
+                         least, blocks, arms);
     for (size_t i = 0; i < blocks * arms; i++)
         if (!isfinite(times[i]) || times[i] <= 0)
             return error_set(err, ERROR_INVALID, "fsr: block %zu, arm %zu: %g s is no duration",
@@ -150,17 +153,34 @@ static int check_input(const double *times, size_t blocks, size_t arms, double l
     return 0;
 }
 
+/* Means, variance and df. */
+static int estimate_arms(const double *times, struct arms *a, struct error *err) {
+    a->df = degrees_of_freedom(a->blocks, a->count);
+    if (a->blocks >= TRIM_FROM) return trimmed_means(times, a, err);
+    plain_means(times, a);
+    return 0;
+}
+
+int fsr_means(const double *times, size_t blocks, size_t arms, double *means, double *cv,
+              double *df, struct error *err) {
+    if (check_input(times, blocks, arms, 2, err) < 0) return -1;
+    struct arms a = {.blocks = blocks, .count = arms, .mean = means};
+    if (estimate_arms(times, &a, err) < 0) return -1;
+    *cv = sqrt(a.variance * (double)blocks);
+    if (df) *df = a.df;
+    return 0;
+}
+
 int fsr_estimate(const double *times, size_t blocks, size_t arms, double level,
                  struct fsr_interval *out, struct error *err) {
-    if (check_input(times, blocks, arms, level, err) < 0) return -1;
+    if (!(level > 0 && level < 1))
+        return error_set(err, ERROR_INVALID, "fsr: level %g is not between 0 and 1", level);
+    if (check_input(times, blocks, arms, 3, err) < 0) return -1;
     _cleanup_free_ double *mean = calloc(arms, sizeof *mean);
     if (!mean) return error_sys(err, ENOMEM, "fsr");
     struct arms a = {.blocks = blocks, .count = arms, .mean = mean};
-    bool trimmed = blocks >= TRIM_FROM;
-    a.df = degrees_of_freedom(blocks, arms);
+    if (estimate_arms(times, &a, err) < 0) return -1;
     a.q = student_t_quantile((1 + level) / 2, a.df);
-    if (!trimmed) plain_means(times, &a);
-    else if (trimmed_means(times, &a, err) < 0) return -1;
     for (size_t c = 2; c < arms; c++) {
         struct fsr_interval *i = &out[c - 2];
         *i = (struct fsr_interval){.mean_a = mean[0], .mean_b = mean[1], .mean_c = mean[c]};
@@ -169,10 +189,21 @@ int fsr_estimate(const double *times, size_t blocks, size_t arms, double level,
         i->level = level;
         i->blocks = blocks;
         i->arms = arms;
-        i->trimmed = trimmed;
+        i->trimmed = blocks >= TRIM_FROM;
         fieller(i, a.variance, a.q);
     }
     return 0;
+}
+
+struct fsr_interval fsr_expect(double mean_a, double mean_b, double cv, double fsr, size_t blocks) {
+    struct fsr_interval i = {.mean_a = mean_a, .mean_b = mean_b, .cv = cv, .level = LEVEL};
+    i.mean_c = mean_a - fsr * (mean_a - mean_b);
+    i.blocks = blocks;
+    i.arms = 3;
+    i.trimmed = blocks >= TRIM_FROM;
+    i.df = degrees_of_freedom(blocks, i.arms);
+    fieller(&i, cv * cv / (double)blocks, student_t_quantile((1 + LEVEL) / 2, i.df));
+    return i;
 }
 
 double fsr_half_width(const struct fsr_interval *i) {
@@ -185,6 +216,10 @@ enum fsr_outcome fsr_classify(const struct fsr_interval *i) {
     double half_width = fsr_half_width(i);
     if (half_width > SCORED_WIDE || i->gap_to_noise < MIN_GAP_TO_NOISE) return FSR_NO_RESOLUTION;
     return half_width <= SCORED ? FSR_SCORED : FSR_SCORED_WIDE;
+}
+
+double fsr_half_width_wanted(double asked) {
+    return asked > 0 && asked < SCORED ? asked : SCORED;
 }
 
 const char *fsr_outcome_name(enum fsr_outcome o) {

@@ -66,7 +66,29 @@ double fsr_half_width(const struct fsr_interval *i);
  * would not do. */
 double fsr_blocks_needed(const struct fsr_interval *i, double half_width);
 
+/* The means (seconds) and the noise of any arms, two or more, without a
+ * candidate among them, as fsr_estimate() takes them. `means` has room for all arms; `df` of the
+ * noise may be NULL. */
+int fsr_means(const double *times, size_t blocks, size_t arms, double *means, double *cv,
+              double *df, struct error *err);
+
+/* The interval to expect, at 95 %, of a candidate whose FSR is `fsr` after so
+ * many blocks of the two records and itself, when one run varies by `cv`. */
+struct fsr_interval fsr_expect(double mean_a, double mean_b, double cv, double fsr, size_t blocks);
+
+/* What is wanted of a measurement whose outcome is no-resolution or
+ * scored-wide, in one sentence; `block_s` is the time of one block so far in
+ * seconds (0: not known). In fresh memory; NULL for other outcomes or when
+ * memory ran out. */
+char *fsr_shortfall(const struct fsr_interval *i, double half_width, double block_s);
+
+/* The half-width that blocks_needed and fsr_shortfall() are about: what was
+ * asked for, and never wider than what `scored` needs. */
+double fsr_half_width_wanted(double asked);
+
 /* Quantile of Student's t, p in (0, 1), df > 0. */
 double student_t_quantile(double p, double df);
+/* P(T > t) of Student's t. */
+double student_t_upper(double t, double df);
 
 #endif

@@ -2,6 +2,7 @@
 #include "orchestrator/judge/score.h"
 
 #include "common/cleanup.h"
+#include "orchestrator/judge/blocks.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -120,6 +121,11 @@ static int decode_plan(const struct json *v, struct score *s, struct error *err)
     json_get_int(&r, "blocks_min", JSON_REQUIRED, 1, BLOCK_MAX, &s->blocks_min);
     json_get_int(&r, "blocks_max", JSON_REQUIRED, 1, BLOCK_MAX, &s->blocks_max);
     json_get_double(&r, "half_width", JSON_REQUIRED, 0, 1e6, &s->half_width);
+    s->level = SCORE_LEVEL;
+    json_get_double(&r, "level", JSON_OPTIONAL, 0, 1, &s->level);
+    if (s->level != SCORE_LEVEL && s->level != BLOCKS_LOOK_LEVEL)
+        json_reader_fail(&r, json_find(r.object, "level"), "must be %g or %g", SCORE_LEVEL,
+                         BLOCKS_LOOK_LEVEL);
     return json_object_end(&r);
 }
 

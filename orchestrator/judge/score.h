@@ -87,6 +87,7 @@ struct score {
     double p; /* of the record rule; 0: the mean alone decides */
     int64_t blocks_min, blocks_max;
     double half_width;
+    double level; /* of the interval: SCORE_LEVEL, or BLOCKS_LOOK_LEVEL of one that stopped early */
     const struct json *phases, *machine;    /* machine: NULL: not stored */
     const char *measured, *measured_reason; /* how the whole measurement ended */
 

@@ -1,6 +1,7 @@
 /* What the runs of a score document say: declared in score.h. */
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "orchestrator/judge/record_rule.h"
 #include "orchestrator/judge/score.h"
 
 #include <inttypes.h>
@@ -65,26 +66,16 @@ double score_mean_metric(const struct score *s, size_t arm) {
     return n ? sum / (double)n : NAN;
 }
 
-/* Student's t of the mean against the target, one-sided: is it better at p? */
-static bool is_significant(const struct score *s, size_t arm, double mean) {
-    double squares = 0, n = 0;
-    for (size_t i = 0; i < s->run_count; i++) {
-        const struct score_run *r = &s->runs[i];
-        if (!r->counts || r->arm != (int64_t)arm) continue;
-        squares += (r->metric - mean) * (r->metric - mean);
-        n++;
-    }
-    if (n < 2) return false;
-    if (squares == 0) return true;
-    double margin = s->higher_is_better ? mean - s->target : s->target - mean;
-    return margin / sqrt(squares / (n - 1) / n) > student_t_quantile(1 - s->p, n - 1);
-}
-
 bool score_meets_target(const struct score *s, size_t arm) {
-    if (!s->has_target) return true;
-    double mean = score_mean_metric(s, arm);
-    bool met = s->higher_is_better ? mean >= s->target : mean <= s->target;
-    return met && (s->p <= 0 || is_significant(s, arm, mean));
+    const struct record_rule rule = {.has_target = s->has_target,
+                                     .higher_is_better = s->higher_is_better,
+                                     .target = s->target,
+                                     .p = s->p};
+    _cleanup_free_ double *metrics = calloc(s->run_count + 1, sizeof *metrics);
+    size_t n = 0;
+    for (size_t i = 0; metrics && i < s->run_count; i++)
+        if (s->runs[i].counts && s->runs[i].arm == (int64_t)arm) metrics[n++] = s->runs[i].metric;
+    return record_rule_judge(&rule, metrics, n).met;
 }
 
 /* The candidate's own place among the columns. */
@@ -104,7 +95,7 @@ int score_make_estimate(const struct score *s, struct score_estimate *out, bool 
     bool records = s->arms[0].active && s->arms[1].active;
     if (!str_eq(s->measured, "complete") || !records || k >= t.arm_count || t.block_count < 2)
         return 0;
-    if (fsr_estimate(t.times, t.block_count, t.arm_count, SCORE_LEVEL, all, err) < 0) return -1;
+    if (fsr_estimate(t.times, t.block_count, t.arm_count, s->level, all, err) < 0) return -1;
     out->i = all[k - 2];
     out->blocks = steal_ptr(&t.blocks);
     out->block_count = t.block_count;
@@ -130,7 +121,7 @@ int score_means(const struct score *s, double means[SCORE_ARMS_MAX], struct erro
         means[i] = i < s->arm_count ? plain_mean(s, i) : NAN;
     if (score_table(s, &t, err) < 0) return -1;
     if (t.block_count < 2 || t.arm_count < 3) return 0;
-    if (fsr_estimate(t.times, t.block_count, t.arm_count, SCORE_LEVEL, all, err) < 0) return -1;
+    if (fsr_estimate(t.times, t.block_count, t.arm_count, s->level, all, err) < 0) return -1;
     means[t.columns[0]] = all[0].mean_a;
     means[t.columns[1]] = all[0].mean_b;
     for (size_t k = 2; k < t.arm_count; k++) means[t.columns[k]] = all[k - 2].mean_c;

@@ -1,4 +1,4 @@
-/* Quantiles of Student's t (declared in fsr.h), by the regularised incomplete
+/* Student's t (declared in fsr.h), by the regularised incomplete
  * beta function: P(|T| > t) = I_x(df/2, 1/2) with x = df / (df + t²)
  * (Abramowitz and Stegun 26.5.27, 26.7.1). */
 #include "orchestrator/judge/fsr.h"
@@ -48,6 +48,11 @@ static double incomplete_beta(double a, double b, double x) {
 /* P(T > t) for t ≥ 0. */
 static double upper_tail(double t, double df) {
     return 0.5 * incomplete_beta(df / 2, 0.5, df / (df + t * t));
+}
+
+double student_t_upper(double t, double df) {
+    if (isnan(t) || !(df > 0)) return NAN;
+    return t < 0 ? 1 - upper_tail(-t, df) : upper_tail(t, df);
 }
 
 double student_t_quantile(double p, double df) {

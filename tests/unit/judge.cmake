@@ -1,5 +1,8 @@
 paddock_unit_test(test_fsr unit/test_fsr.c paddock_judge)
 paddock_unit_test(test_fsr_coverage unit/test_fsr_coverage.c paddock_judge)
+paddock_unit_test(test_fsr_stopping unit/test_fsr_stopping.c paddock_judge)
+paddock_unit_test(test_record_rule unit/test_record_rule.c paddock_judge)
+paddock_unit_test(test_calibrate unit/test_calibrate.c paddock_judge)
 paddock_unit_test(test_blocks unit/test_blocks.c paddock_judge)
 paddock_unit_test(test_lockstep unit/test_lockstep.c paddock_judge)
 paddock_unit_test(test_verdict unit/test_verdict.c paddock_judge)

@@ -123,6 +123,15 @@ static void without_a_gap_there_is_nothing_to_wait_for(void **state) {
     assert_int_equal(blocks_decide(times, 3, 2, &rule, &next, NULL), -1);
 }
 
+static void a_block_is_begun_only_if_it_ends_in_time(void **state) {
+    (void)state;
+    assert_true(blocks_fit(1e9, 5, 0)); /* no bound */
+    assert_true(blocks_fit(0, 0, 1));   /* nobody knows how long one takes */
+    assert_true(blocks_fit(30, 3, 40)); /* the fourth ends just in time */
+    assert_false(blocks_fit(30, 3, 39.9));
+    assert_false(blocks_fit(50, 1, 10)); /* the first took too long already */
+}
+
 static int by_place(const void *a, const void *b) {
     size_t x = *(const size_t *)a, y = *(const size_t *)b;
     return (x > y) - (x < y);
@@ -159,6 +168,7 @@ int main(void) {
         cmocka_unit_test(no_two_runs_share_a_seed),
         cmocka_unit_test(looks_are_few_and_strict),
         cmocka_unit_test(without_a_gap_there_is_nothing_to_wait_for),
+        cmocka_unit_test(a_block_is_begun_only_if_it_ends_in_time),
         cmocka_unit_test(segments_fill_blocks_and_never_cross_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

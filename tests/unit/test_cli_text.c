@@ -104,10 +104,18 @@ static void test_tree_survives_cycles_and_orphans(void **state) {
 static void test_best_is_the_fastest_valid_version(void **state) {
     (void)state;
     _cleanup_json_ struct json *doc = parse(experiment_text);
-    assert_string_equal(results_best(doc, false, false), "v12");
+    _cleanup_strv_ char **best = NULL;
+    assert_int_equal(results_top(doc, 1, &best, NULL), 0);
+    assert_int_equal(strv_len(best), 1);
+    assert_string_equal(best[0], "v12");
+    assert_int_equal(results_top(doc, 5, &best, NULL), 0);
+    assert_int_equal(strv_len(best), 2);
+    assert_string_equal(best[1], "v10");
     _cleanup_json_ struct json *none =
         parse("{\"versions\": [{\"id\": \"v1\", \"parent\": null, \"outcome\": \"valid\"}]}");
-    assert_null(results_best(none, false, false));
+    _cleanup_strv_ char **nobody = NULL;
+    assert_int_equal(results_top(none, 3, &nobody, NULL), 0);
+    assert_null(nobody);
 }
 
 static const char measurement_text[] =

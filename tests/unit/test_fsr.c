@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 /* clang-format off: cmocka needs the four above first */
 #include <cmocka.h>
@@ -234,6 +236,61 @@ static void needed_blocks_are_enough(void **state) {
     near(fsr_blocks_needed(&i, 0.1), 0, 0);
 }
 
+static void what_is_lacking_is_said(void **state) {
+    (void)state;
+    /* 10 s, 9.7 s, at 1 %: the gap drowns. */
+    struct fsr_interval i = fsr_expect(10, 9.7, 0.01, 0.3, 5);
+    assert_int_equal(fsr_classify(&i), FSR_NO_RESOLUTION);
+    double needed = fsr_blocks_needed(&i, 0.1);
+    assert_true(needed > 50 && needed < 2000);
+    char *text = fsr_shortfall(&i, 0.1, 31), want[256];
+    snprintf(want, sizeof want,
+             "this gap of 0.3 s cannot be resolved on this machine at this budget: it would need "
+             "about %.0f blocks (about %.0f min)",
+             needed, needed * 31 / 60);
+    assert_string_equal(text, want);
+    free(text);
+    text = fsr_shortfall(&i, 5, 0); /* never less than what a score needs; no time known */
+    want[strlen(want) - strlen(strstr(want, " (about"))] = '\0';
+    assert_string_equal(text, want);
+    free(text);
+    i = fsr_expect(10, 8, 0.02, 0.3, 3);
+    assert_int_equal(fsr_classify(&i), FSR_SCORED_WIDE);
+    text = fsr_shortfall(&i, 0.5, 2);
+    assert_non_null(strstr(text, "after 3 blocks; for ±0.1 it would need about "));
+    assert_non_null(strstr(text, " s)"));
+    free(text);
+    i = fsr_expect(10, 9.9999, 0.05, 0.3, 5);
+    text = fsr_shortfall(&i, 0.1, 1);
+    assert_non_null(strstr(text, "it would need more than 10000 blocks"));
+    free(text);
+    i = fsr_expect(10, 10.1, 0.05, 0.3, 5);
+    text = fsr_shortfall(&i, 0.1, 1);
+    assert_non_null(strstr(text, "whether there is a gap cannot be resolved"));
+    free(text);
+    i = fsr_expect(10, 8, 0.001, 0.3, 5);
+    assert_null(fsr_shortfall(&i, 0.1, 1)); /* scored: nothing */
+}
+
+/* What is expected of a plan is what fsr_estimate() finds of such times. */
+static void expected_intervals_are_those_found(void **state) {
+    (void)state;
+    const double times[] = {10.1, 8.0,  9.2, 9.8, 8.3, 9.0, 10.0, 8.1,
+                            8.9,  10.3, 7.9, 9.1, 9.9, 8.2, 9.3};
+    for (size_t blocks = 2; blocks <= 5; blocks++) {
+        struct fsr_interval found;
+        double means[3], cv, df;
+        assert_int_equal(fsr_estimate(times, blocks, 3, 0.95, &found, NULL), 0);
+        assert_int_equal(fsr_means(times, blocks, 3, means, &cv, &df, NULL), 0);
+        struct fsr_interval e = fsr_expect(means[0], means[1], cv, found.estimate, blocks);
+        near(cv, found.cv, 1e-15);
+        near(df, found.df, 0);
+        near(e.low, found.low, 1e-9);
+        near(e.high, found.high, 1e-9);
+        near(e.gap_to_noise, found.gap_to_noise, 1e-9);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quantiles_are_those_of_tables),
@@ -246,6 +303,8 @@ int main(void) {
         cmocka_unit_test(wrong_input_is_refused),
         cmocka_unit_test(outcomes_follow_the_thresholds),
         cmocka_unit_test(needed_blocks_are_enough),
+        cmocka_unit_test(what_is_lacking_is_said),
+        cmocka_unit_test(expected_intervals_are_those_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "orchestrator/daemon/queue.h"
+#include "orchestrator/daemon/store_board.h"
 #include "orchestrator/daemon/store_gc.h"
 #include "orchestrator/daemon/store_measure.h"
 #include "orchestrator/daemon/store_run.h"
@@ -280,7 +281,8 @@ static void a_measurement_is_kept_slot_by_slot(void **state) {
                                 .step = 1,
                                 .blocks_min = 3,
                                 .blocks_max = 5,
-                                .half_width = 0.1};
+                                .half_width = 0.1,
+                                .budget_s = 90.5};
     struct slot_row plan[3] = {{.arm = 2}, {.position = 1, .arm = 0}, {.position = 2, .arm = 1}};
     struct store_tx tx = {0};
     assert_int_equal(store_begin(&tx, f->s, NULL), 0);
@@ -300,8 +302,95 @@ static void a_measurement_is_kept_slot_by_slot(void **state) {
     _cleanup_measurement_ struct measurement_row got = {0};
     assert_int_equal(measurement_get(f->s, m.id, &got, NULL), 0);
     assert_int_equal(got.blocks, 1);
+    assert_string_equal(got.kind, "score");
+    assert_true(got.budget_s == 90.5);
     /* The same place cannot be filled twice. */
     assert_int_equal(block_add(f->s, m.id, plan, 1, NULL), -1);
+}
+
+/* A measurement of these versions on a step; the outcomes are its scores'. */
+static int64_t add_scored(struct store *s, const char *digest, const int64_t *versions,
+                          const char *const *outcomes, size_t count) {
+    struct arm_row arms[8] = {{.kind = (char *)"record", .snapshot = (char *)"a"},
+                              {.kind = (char *)"record", .snapshot = (char *)"b"}};
+    struct measurement_row m = {.task = (char *)"toy",
+                                .task_dir = (char *)"/",
+                                .task_digest = (char *)digest,
+                                .step = 1,
+                                .kind = (char *)"score"};
+    for (size_t i = 0; i < count; i++)
+        arms[2 + i] = (struct arm_row){
+            .kind = (char *)"candidate", .version = versions[i], .snapshot = (char *)"c"};
+    struct store_tx tx = {0};
+    assert_int_equal(store_begin(&tx, s, NULL), 0);
+    assert_int_equal(measurement_add(s, &m, arms, 2 + count, NULL), 0);
+    for (size_t i = 0; i < count; i++) {
+        struct score_row row = {.measurement = m.id,
+                                .arm = (int64_t)i + 2,
+                                .version = versions[i],
+                                .outcome = (char *)outcomes[i],
+                                .document = (char *)"{}"};
+        assert_int_equal(score_add(s, &row, NULL), 0);
+    }
+    assert_int_equal(store_commit(&tx, NULL), 0);
+    return m.id;
+}
+
+static void boards_take_the_newest_score_that_counts(void **state) {
+    struct fixture *f = *state;
+    int64_t e = add_experiment(f->s), a = add_version(f->s, e, "a"), b = add_version(f->s, e, "b");
+    int64_t both[] = {a, b};
+    const char *const good[] = {"scored", "scored-wide"};
+    const char *const spoilt[] = {"invalid-environment"}, *const worse[] = {"no-resolution"};
+    int64_t first = add_scored(f->s, "d", both, good, 2);
+    int64_t second = add_scored(f->s, "d", &b, worse, 1);
+    add_scored(f->s, "d", &a, spoilt, 1);
+    add_scored(f->s, "another state of the task", &e, good, 1);
+    struct score_row *rows = NULL;
+    size_t count = 0;
+    assert_int_equal(board_scores(f->s, "d", 1, &rows, &count, NULL), 0);
+    assert_int_equal(count, 2);
+    assert_int_equal(rows[0].version, a);
+    assert_int_equal(rows[0].measurement, first);
+    assert_int_equal(rows[1].measurement, second);
+    assert_string_equal(rows[1].outcome, "no-resolution");
+    scores_free(rows, count);
+    rows = NULL;
+    count = 0;
+    assert_int_equal(board_scores(f->s, "d", 2, &rows, &count, NULL), 0);
+    assert_int_equal(count, 0);
+    free(rows);
+}
+
+static void time_is_spent_by_slots_only(void **state) {
+    struct fixture *f = *state;
+    int64_t v = add_version(f->s, add_experiment(f->s), "abc"), spent = -1;
+    const char *const none[] = {"scored"};
+    int64_t m = add_scored(f->s, "d", &v, none, 1);
+    struct slot_row plan = {.arm = 2};
+    struct run_row build = {.owner = {.version = v, .measurement = m, .arm = 2},
+                            .phase = (char *)"build",
+                            .metric = NAN};
+    struct store_tx tx = {0};
+    assert_int_equal(store_begin(&tx, f->s, NULL), 0);
+    assert_int_equal(block_add(f->s, m, &plan, 1, NULL), 0);
+    assert_int_equal(run_add(f->s, &build, NULL), 0);
+    assert_int_equal(store_commit(&tx, NULL), 0);
+    assert_int_equal(measurement_spent(f->s, m, &spent, NULL), 0);
+    assert_int_equal(spent, 0);
+    struct run_row train = {.owner = {.version = v, .measurement = m, .arm = 2, .slot = 1},
+                            .phase = (char *)"train",
+                            .metric = NAN};
+    assert_int_equal(store_begin(&tx, f->s, NULL), 0);
+    assert_int_equal(run_add(f->s, &train, NULL), 0);
+    assert_int_equal(store_commit(&tx, NULL), 0);
+    usleep(1000); /* it goes on */
+    assert_int_equal(measurement_spent(f->s, m, &spent, NULL), 0);
+    assert_true(spent >= 1000000);
+    end_run(f->s, train.id, RUN_VOID); /* that it is void brings no time back */
+    int64_t after = 0;
+    assert_int_equal(measurement_spent(f->s, m, &after, NULL), 0);
+    assert_true(after >= spent);
 }
 
 static void the_queue_holds_what_is_not_over(void **state) {
@@ -478,6 +567,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_version_that_is_over_stays_over, setup, teardown),
         cmocka_unit_test_setup_teardown(the_newest_run_that_counts_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(a_measurement_is_kept_slot_by_slot, setup, teardown),
+        cmocka_unit_test_setup_teardown(boards_take_the_newest_score_that_counts, setup, teardown),
+        cmocka_unit_test_setup_teardown(time_is_spent_by_slots_only, setup, teardown),
         cmocka_unit_test_setup_teardown(the_queue_holds_what_is_not_over, setup, teardown),
         cmocka_unit_test_setup_teardown(gc_asks_only_for_what_nothing_rests_on, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_disk_changes_nothing, setup, teardown),

@@ -36,8 +36,9 @@ static const char good[] =
     "     \"streams\": 8, \"tokens\": 64, \"rounds\": 2, \"vocabulary\": 256}},"
     " \"artifact\": {\"path\": \"out\", \"bytes\": 1000, \"files\": 2},"
     " \"metric\": {\"name\": \"loss\", \"unit\": \"bits per byte\", \"higher_is_better\": false,"
-    "   \"target\": 2.5},"
-    " \"measure\": {\"blocks_min\": 3, \"blocks_max\": 9, \"half_width\": 0.2}}";
+    "   \"target\": 2.5, \"p\": 0.01},"
+    " \"measure\": {\"blocks_min\": 3, \"blocks_max\": 9, \"half_width\": 0.2,"
+    "   \"budget_s\": 600}}";
 
 static char root[64];
 
@@ -101,6 +102,7 @@ static void everything_is_read(void **state) {
     assert_int_equal(t.vocabulary, 256);
     assert_int_equal(t.artifact_files, 2);
     assert_true(t.has_target && t.target == 2.5);
+    assert_true(t.p == 0.01 && t.budget_s == 600);
     assert_int_equal(t.blocks_max, 9);
     assert_int_equal(strlen(t.digest), 64);
 }
@@ -139,11 +141,14 @@ static void faults_name_file_key_and_reason(void **state) {
          "$.phases.examine.streams: must be between 1 and 1024"},
         {"\"lockstep\"", "\"program\"", "belong to a lockstep only"},
         {"\"path\": \"out\"", "\"path\": \"../out\"", "$.artifact.path: must be a path below"},
-        {",   \"target\": 2.5", "", "$.metric: time-to-target needs a target"},
+        {",   \"target\": 2.5, \"p\": 0.01", "", "$.metric: time-to-target needs a target"},
+        {"\"target\": 2.5, ", "", "$.metric.p: says how surely a target is met"},
+        {"\"p\": 0.01", "\"p\": 0.6", "$.metric.p: must be between"},
+        {"\"budget_s\": 600", "\"budget_s\": 0", "$.measure.budget_s: must be between"},
         {"\"blocks_max\": 9", "\"blocks_max\": 2", "$.measure.blocks_max: must not be below"},
-        {"0.2}", "0.2, \"bounds\": {\"steal\": -1}}", "$.measure.bounds.steal: must be between"},
-        {"0.2}", "0.2, \"bounds\": {\"stolen\": 1}}", "$.measure.bounds.stolen: unknown key"},
-        {"0.2}", "0.2, \"bounds\": 1}", "$.measure.bounds: must be an object"},
+        {"600}", "600, \"bounds\": {\"steal\": -1}}", "$.measure.bounds.steal: must be between"},
+        {"600}", "600, \"bounds\": {\"stolen\": 1}}", "$.measure.bounds.stolen: unknown key"},
+        {"600}", "600, \"bounds\": 1}", "$.measure.bounds: must be an object"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         _cleanup_free_ char *text = changed(rows[i].from, rows[i].to);
@@ -166,13 +171,13 @@ static void bounds_have_defaults(void **state) {
     assert_int_equal(task_load(root, &plain, NULL), 0);
     assert_memory_equal(&plain.bounds, &defaults, sizeof defaults);
     _cleanup_free_ char *named =
-        changed("0.2}", "0.2, \"bounds\": {\"steal\": 0.5, \"swap_pages\": null}}");
+        changed("600}", "600, \"bounds\": {\"steal\": 0.5, \"swap_pages\": null}}");
     put("task.json", named);
     assert_int_equal(task_load(root, &some, NULL), 0);
     assert_true(some.bounds.most[BOUND_STEAL] > 0.4999 && some.bounds.most[BOUND_STEAL] < 0.5001);
     assert_true(isinf(some.bounds.most[BOUND_SWAP_PAGES]));
     assert_true(some.bounds.most[BOUND_GAUGE_CPU] <= defaults.most[BOUND_GAUGE_CPU]);
-    _cleanup_free_ char *open = changed("0.2}", "0.2, \"bounds\": null}");
+    _cleanup_free_ char *open = changed("600}", "600, \"bounds\": null}");
     put("task.json", open);
     assert_int_equal(task_load(root, &none, NULL), 0);
     for (int i = 0; i < BOUND_COUNT; i++) assert_true(isinf(none.bounds.most[i]));
