@@ -204,7 +204,7 @@ static void on_look(struct run *r, struct loop *l) {
     uint64_t times;
     enum ended ended = ENDED_EXIT;
     if (read(l->look, &times, sizeof times) < 0 || r->decided || r->reported) return;
-    witness_look(&r->witnesses, r->cg, clock_mono_ns() - r->result->t_release);
+    witness_look(&r->witnesses, r->cg);
     if (watch_look(&r->watch, &ended)) end(r, l, ended, 0);
     else if (gate_over(r, r->watch.cpu_ns)) end(r, l, ENDED_CPU_LIMIT, 0);
     else arm(l->look, clock_mono_ns() + watch_pause(&r->watch));

@@ -50,19 +50,23 @@ void witness_prepare(struct witnesses *w, const struct spec *spec, const cpu_set
 void witness_begin(struct witnesses *w) {
     if (!w->gauged) return;
     w->gauge_before = gauge_read(&w->gauge, &w->cpus);
+    w->start_ns = clock_mono_ns();
     read_all(w, NULL, &w->before);
 }
 
 void witness_restart(struct witnesses *w, struct cgroup *cg) {
-    int64_t frequency = w->before.frequency_khz;
-    int64_t waited = run_delay_total(&w->delay);
+    if (w->gauged) {
+        w->start_ns = clock_mono_ns();
+        w->delay.next_ns = 0;
+        run_delay_look(&w->delay, cg, 0);
+        int64_t waited = run_delay_total(&w->delay);
+        w->delay_before_ns = waited > 0 ? waited : 0;
+    }
     read_all(w, cg, &w->before);
-    if (frequency >= 0) w->before.frequency_khz = frequency;
-    w->delay_before = waited > 0 ? waited : 0;
 }
 
-void witness_look(struct witnesses *w, struct cgroup *cg, int64_t elapsed_ns) {
-    if (w->gauged) run_delay_look(&w->delay, cg, elapsed_ns);
+void witness_look(struct witnesses *w, struct cgroup *cg) {
+    if (w->gauged) run_delay_look(&w->delay, cg, clock_mono_ns() - w->start_ns);
 }
 
 void witness_end(struct witnesses *w, struct cgroup *cg) {
@@ -77,16 +81,25 @@ static int64_t between(int64_t before, int64_t after) {
     return before < 0 || after < before ? -1 : after - before;
 }
 
-/* Of a group's counts, which begin at 0 with the run. */
+/* Of a count of the run's own, about 0 at its start unless it was looked at then. */
 static int64_t since(int64_t before, int64_t after) {
-    return before > 0 && after >= before ? after - before : after;
+    return before > 0 && after >= 0 ? after - before : after;
 }
 
 /* The ticks of /proc/stat are coarse, so the difference may come out below 0. */
-static int64_t foreign(int64_t busy_ns, const struct witness *before, const struct result *r) {
-    if (busy_ns < 0) return -1;
-    int64_t own = since(before->usage.cpu_total_ns, r->cpu_user_ns + r->cpu_system_ns);
-    return busy_ns > own ? busy_ns - own : 0;
+static int64_t foreign(const struct witnesses *w, const struct result *r) {
+    int64_t busy = between(w->before.busy_ns, w->after.busy_ns);
+    int64_t own = w->after.usage.cpu_total_ns;
+    if (own < 0) own = r->cpu_user_ns + r->cpu_system_ns;
+    int64_t others = busy - since(w->before.usage.cpu_total_ns, own);
+    return busy < 0 ? -1 : others > 0 ? others : 0;
+}
+
+static int64_t delayed(const struct witnesses *w) {
+    int64_t seen = run_delay_total(&w->delay);
+    if (w->after.usage.waited_ns >= 0)
+        return since(w->before.usage.waited_ns, w->after.usage.waited_ns);
+    return since(w->delay_before_ns, seen);
 }
 
 static void report_gauge(const struct witnesses *w, struct result *r) {
@@ -98,21 +111,20 @@ static void report_gauge(const struct witnesses *w, struct result *r) {
 
 void witness_report(const struct witnesses *w, struct result *r) {
     const struct witness *before = &w->before, *after = &w->after;
-    const struct cgroup_usage *b = &before->usage, *u = &after->usage;
+    const struct cgroup_usage *u = &after->usage;
     r->cpus = CPU_COUNT(&w->cpus);
     r->steal_ns = between(before->steal_ns, after->steal_ns);
-    r->foreign_cpu_ns = foreign(between(before->busy_ns, after->busy_ns), before, r);
+    r->foreign_cpu_ns = foreign(w, r);
     r->launcher_cpu_ns = between(before->launcher_cpu_ns, after->launcher_cpu_ns);
     r->thermal_throttles = between(before->thermal_throttles, after->thermal_throttles);
     r->swap_pages = between(before->swap_pages, after->swap_pages);
     r->frequency_start_khz = before->frequency_khz;
     r->frequency_khz = after->frequency_khz;
-    r->pressure_cpu_ns = since(b->pressure_cpu_ns, u->pressure_cpu_ns);
-    r->pressure_memory_ns = since(b->pressure_memory_ns, u->pressure_memory_ns);
-    r->pressure_io_ns = since(b->pressure_io_ns, u->pressure_io_ns);
-    r->throttled_ns = since(b->throttled_ns, u->throttled_ns);
-    r->run_delay_ns = u->waited_ns >= 0 ? since(b->waited_ns, u->waited_ns)
-                                        : since(w->delay_before, run_delay_total(&w->delay));
+    r->pressure_cpu_ns = since(before->usage.pressure_cpu_ns, u->pressure_cpu_ns);
+    r->pressure_memory_ns = since(before->usage.pressure_memory_ns, u->pressure_memory_ns);
+    r->pressure_io_ns = since(before->usage.pressure_io_ns, u->pressure_io_ns);
+    r->throttled_ns = since(before->usage.throttled_ns, u->throttled_ns);
+    r->run_delay_ns = delayed(w);
     r->io_read_bytes = u->io_read_bytes;
     r->io_write_bytes = u->io_write_bytes;
     report_gauge(w, r);

@@ -32,7 +32,8 @@ struct witnesses { /* of one run */
     cpu_set_t cpus; /* the run's */
     struct witness before, after;
     struct run_delay delay;
-    int64_t delay_before; /* of what it has seen, what was before the clock started */
+    int64_t start_ns;        /* when the looks at run delay began */
+    int64_t delay_before_ns; /* what had been waited before the clock started */
     struct gauge gauge;
     struct gauge_reading gauge_before, gauge_after;
 };
@@ -44,10 +45,10 @@ void witness_cpus(const char *list, const cpu_set_t *all, cpu_set_t *out);
 void witness_prepare(struct witnesses *w, const struct spec *spec, const cpu_set_t *allowed);
 /* Right before the release; takes some 15 ms where the spec says `gauge`. */
 void witness_begin(struct witnesses *w);
-/* When the clock starts later than the program (gate.h). */
+/* Where the clock starts later than the release: all is counted from here. */
 void witness_restart(struct witnesses *w, struct cgroup *cg);
 /* At each look of the watchers. */
-void witness_look(struct witnesses *w, struct cgroup *cg, int64_t elapsed_ns);
+void witness_look(struct witnesses *w, struct cgroup *cg);
 /* When nothing of the program is left. */
 void witness_end(struct witnesses *w, struct cgroup *cg);
 /* Fills in the result, whose cpu times are set. */

@@ -102,6 +102,30 @@ static void what_a_run_did_not_do_is_foreign(void **state) {
     assert_int_equal(r.foreign_cpu_ns, -1);
 }
 
+/* What was before the clock started is nobody's concern. */
+static void a_clock_that_starts_later_counts_from_there(void **state) {
+    (void)state;
+    struct witnesses w = {.cpus = set_of("0")};
+    struct result r = {.cpu_user_ns = 9 * NS_PER_SEC};
+    w.before = (struct witness){.busy_ns = NS_PER_SEC};
+    w.before.usage.cpu_total_ns = 5 * NS_PER_SEC;
+    w.before.usage.pressure_cpu_ns = 30;
+    w.before.usage.throttled_ns = -1;
+    w.before.usage.waited_ns = -1;
+    w.after = (struct witness){.busy_ns = 6 * NS_PER_SEC};
+    w.after.usage.cpu_total_ns = 9 * NS_PER_SEC;
+    w.after.usage.pressure_cpu_ns = 50;
+    w.after.usage.throttled_ns = 4;
+    w.after.usage.waited_ns = -1;
+    run_delay_note(&w.delay, 1, 100);
+    w.delay_before_ns = 60;
+    witness_report(&w, &r);
+    assert_int_equal(r.foreign_cpu_ns, NS_PER_SEC);
+    assert_int_equal(r.pressure_cpu_ns, 20);
+    assert_int_equal(r.throttled_ns, 4);
+    assert_int_equal(r.run_delay_ns, 40);
+}
+
 static void the_gauge_reads_and_goes_back(void **state) {
     (void)state;
     cpu_set_t before, after;
@@ -140,6 +164,7 @@ int main(void) {
         cmocka_unit_test(the_busy_columns_of_its_cpus_are_added),
         cmocka_unit_test(run_delay_outlives_its_threads),
         cmocka_unit_test(what_a_run_did_not_do_is_foreign),
+        cmocka_unit_test(a_clock_that_starts_later_counts_from_there),
         cmocka_unit_test(the_gauge_reads_and_goes_back),
         cmocka_unit_test(this_machine_answers),
     };
