@@ -27,6 +27,7 @@ void task_clear(struct task *t) {
     free(t->records);
     strv_free(t->data.command);
     strv_free(t->data.hide);
+    free(t->floor_why);
     free(t->data.package);
     free(t->data.file);
     phase_clear(&t->build);

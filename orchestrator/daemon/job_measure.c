@@ -100,8 +100,10 @@ static int end_slot(struct measure *m, struct slot_row *slot, const struct judge
     slot->wall_ns = j->wall_ns;
     slot->metric = j->metric;
     free(slot->outcome);
+    free(slot->rule);
     free(slot->reason);
     slot->outcome = strdup(j->outcome);
+    slot->rule = j->rule ? strdup(j->rule) : NULL;
     slot->reason = j->reason ? strdup(j->reason) : NULL;
     _cleanup_store_tx_ struct store_tx tx = {0};
     if (store_begin(&tx, m->d->store, err) < 0) return -1;

@@ -66,4 +66,8 @@ static const char *const first_schema =
     "CREATE TABLE built(key TEXT PRIMARY KEY, dir TEXT NOT NULL, snapshot TEXT NOT NULL,"
     " created_ns INTEGER NOT NULL) STRICT;";
 
-const char *const store_migrations[] = {first_schema, NULL};
+/* Which rule made it invalid. */
+static const char *const rules = "ALTER TABLE versions ADD COLUMN rule TEXT;"
+                                 "ALTER TABLE slots ADD COLUMN rule TEXT;";
+
+const char *const store_migrations[] = {first_schema, rules, NULL};
