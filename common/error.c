@@ -88,6 +88,11 @@ int error_move(struct error *to, struct error *from) {
     return -1;
 }
 
+int error_set_rule(struct error *err, const char *rule) {
+    if (error_is_set(err)) err->rule = rule;
+    return -1;
+}
+
 bool error_is_set(const struct error *err) {
     return err && err->kind != ERROR_NONE;
 }

@@ -34,8 +34,9 @@ enum error_kind {
 
 struct error {
     enum error_kind kind;
-    int sys;    /* errno of the failed call, 0 when there is none */
-    char *text; /* "outer: inner: reason"; owned; NULL when no error */
+    int sys;          /* errno of the failed call, 0 when there is none */
+    char *text;       /* "outer: inner: reason"; owned; NULL when no error */
+    const char *rule; /* the stable id of the rule that refused it; static; NULL: none */
 };
 
 #define _cleanup_error_ __attribute__((cleanup(error_clear)))
@@ -58,6 +59,10 @@ int error_wrap(struct error *err, const char *fmt, ...) __attribute__((format(pr
 /* Hands `from` over to `to` (replacing it) and leaves `from` empty. Returns -1
  * if an error was handed over, else 0. */
 int error_move(struct error *to, struct error *from);
+
+/* Names the rule by which an error that is already set was refused (a string that
+ * lives for ever). Does nothing when `err` is NULL or not set. Returns -1. */
+int error_set_rule(struct error *err, const char *rule);
 
 bool error_is_set(const struct error *err);
 

@@ -312,6 +312,18 @@ static void read_measure(struct faults *faults, const struct json *v, void *base
         fault_at(faults, json_find(v, "blocks_max"), "must not be below blocks_min");
 }
 
+static const struct field floor_fields[] = {
+    FIELD_NUMBER(INT, "ms", JSON_REQUIRED, struct task, floor_ms, 1, MAX_MS),
+    FIELD(STRING, "why", JSON_REQUIRED, struct task, floor_why),
+};
+
+static void read_floor(struct faults *faults, const struct json *v, void *base) {
+    const struct task *t = base;
+    FIELDS_READ(faults, v, floor_fields, base);
+    if (t->floor_why && (!*t->floor_why || strchr(t->floor_why, '\n')))
+        fault_at(faults, json_find(v, "why"), "must be one line that gives the arithmetic");
+}
+
 static const struct field task_fields[] = {
     FIELD_SECTION("version", JSON_REQUIRED, read_version),
     FIELD(STRING, "name", JSON_REQUIRED, struct task, name),
@@ -322,12 +334,14 @@ static const struct field task_fields[] = {
     FIELD_SECTION("editable", JSON_REQUIRED, read_editable),
     FIELD_NUMBER(INT, "max_source_bytes", JSON_REQUIRED, struct task, max_source_bytes, 1, 1 << 30),
     FIELD_NUMBER(INT, "max_source_files", JSON_REQUIRED, struct task, max_source_files, 1, 10000),
+    FIELD_NUMBER(INT, "max_packed_bytes", JSON_OPTIONAL, struct task, max_packed_bytes, 1, 1 << 30),
     FIELD_SECTION("records", JSON_REQUIRED, read_records),
     FIELD_SECTION("data", JSON_OPTIONAL, read_data),
     FIELD_SECTION("phases", JSON_REQUIRED, read_phases),
     FIELD_SECTION("artifact", JSON_REQUIRED, read_artifact),
     FIELD_SECTION("metric", JSON_REQUIRED, read_metric),
     FIELD_SECTION("measure", JSON_OPTIONAL, read_measure),
+    FIELD_SECTION("floor", JSON_OPTIONAL, read_floor),
 };
 
 static void check_names(const struct task *t, const struct json *doc, struct faults *faults) {
@@ -346,6 +360,8 @@ static void check_race(const struct task *t, const struct json *doc, struct faul
         fault_at(faults, json_find(doc, "metric"), "time-to-target needs a target");
     if (t->record_count == 1)
         fault_at(faults, json_find(doc, "records"), "time-to-target needs at least two records");
+    if (t->floor_ms && t->floor_ms >= t->train.limits.wall_ms)
+        fault_at(faults, json_find(doc, "floor"), "must lie below the train phase's wall_ms");
     if (!json_find(doc, "measure"))
         fault_at(faults, doc, "time-to-target needs the key \"measure\"");
 }

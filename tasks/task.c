@@ -29,6 +29,7 @@ void task_clear(struct task *t) {
     strv_free(t->data.command);
     strv_free(t->data.hide);
     free(t->loss_pattern);
+    free(t->floor_why);
     free(t->data.package);
     free(t->data.file);
     phase_clear(&t->build);

@@ -95,6 +95,7 @@ struct task {
     char **editable;          /* fnmatch(3) patterns of paths below the workspace */
     int64_t max_source_bytes; /* over all files of a version */
     int64_t max_source_files;
+    int64_t max_packed_bytes;    /* of the snapshot; 0: no limit */
     struct task_record *records; /* record i is records[i − 1] */
     size_t record_count;
     struct task_data data;
@@ -115,6 +116,9 @@ struct task {
     bool has_target;
     double target; /* the metric must be at most (at least) this */
     double p;      /* the record rule's (judge/record_rule.h); 0: the mean alone decides */
+
+    int64_t floor_ms; /* no honest timed run is faster; 0: not known */
+    char *floor_why;  /* the arithmetic, one line; NULL without a floor */
 
     int64_t blocks_min, blocks_max; /* repeats of a measurement */
     double half_width;              /* stop when the interval of FSR is this narrow */

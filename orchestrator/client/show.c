@@ -200,8 +200,8 @@ static void show_findings(const struct json *m, struct buf *out) {
 }
 
 static void show_slots(const struct json *m, bool colour, struct buf *out) {
-    static const char *const heads[] = {">BLOCK",  "ARM", "STATE",   ">TIME",
-                                        ">METRIC", "RUN", "OUTCOME", NULL};
+    static const char *const heads[] = {">BLOCK", "ARM",     "STATE", ">TIME", ">METRIC",
+                                        "RUN",    "OUTCOME", "RULE",  NULL};
     _cleanup_table_ struct table *t = table_new(heads);
     for (size_t i = 0; i < reply_count(m, "slots"); i++) {
         const struct json *slot = reply_at(m, "slots", i);
@@ -215,6 +215,7 @@ static void show_slots(const struct json *m, bool colour, struct buf *out) {
         results_metric(t, metric);
         table_cell(t, reply_text(slot, "run"));
         table_cell(t, reply_text_or(slot, "outcome", ""));
+        table_cell(t, reply_text_or(slot, "rule", ""));
     }
     print_table(t, colour, "Slots", out);
 }

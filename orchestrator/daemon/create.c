@@ -176,7 +176,7 @@ static int edit_and_pack(struct daemon *d, const char *dir, const struct task *t
     _cleanup_close_ int fd = dir_open(dir, err);
     if (fd < 0) return -1;
     if (edits_apply(fd, w->edits, w->edit_count, &rules, err) < 0) return -1;
-    return snapshot_put(d, dir, sha256, err);
+    return snapshot_put_within(d, dir, t->max_packed_bytes, sha256, err);
 }
 
 static int find_parent(struct daemon *d, int64_t experiment, const char *name,

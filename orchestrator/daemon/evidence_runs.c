@@ -135,7 +135,7 @@ static void put_row(struct json_writer *w, const struct run_row *r, const struct
     json_put_double(w, "metric", is_its ? slot->metric : r->metric);
     json_put_string(w, "ended", r->ended);
     json_put_string(w, "outcome", is_its ? slot->outcome : NULL);
-    json_put_null(w, "rule");
+    json_put_string(w, "rule", is_its ? slot->rule : NULL);
     put_reason(w, is_its && slot->reason ? slot->reason : r->reason);
     view_time(w, "began", r->created_ns);
     view_time(w, "finished", r->ended_ns);

@@ -142,12 +142,13 @@ static enum MHD_Result send_response(struct MHD_Connection *c, struct response *
     return rc;
 }
 
-static void problem(struct response *p, int status, const char *detail, enum error_kind kind) {
+static void problem(struct response *p, int status, const char *detail, enum error_kind kind,
+                    const char *rule) {
     p->status = status;
     p->content_type = "application/problem+json";
     buf_free(&p->body);
     if (p->fd >= 0) close(steal_fd(&p->fd));
-    problem_write(status, detail, kind, &p->body);
+    problem_write(status, detail, kind, rule, &p->body);
 }
 
 /* ---- one request ---- */
@@ -202,14 +203,14 @@ static void run_handler(struct http_server *s, struct route_match *match, struct
     _cleanup_json_ struct json *body = NULL;
     int status = parse_body(match->route, c, in, &body, &err);
     if (status != 0) {
-        problem(p, status, error_text(&err), err.kind);
+        problem(p, status, error_text(&err), err.kind, err.rule);
         return;
     }
     struct request q = {.params = match->params, .body = body, .connection = c};
     if (match->route->handler(s->daemon, &q, p, &err) == 0) return;
     status = problem_status(&err);
     if (status == 500) log_error("%s: %s", match->route->pattern, error_text(&err));
-    problem(p, status, error_text(&err), err.kind);
+    problem(p, status, error_text(&err), err.kind, err.rule);
 }
 
 static void no_route(enum route_found found, const char *method, const char *path,
@@ -219,11 +220,11 @@ static void no_route(enum route_found found, const char *method, const char *pat
     buf_printf(&detail, "%s %s: ", method, shown ? shown : "");
     if (found == ROUTE_UNKNOWN) {
         buf_puts(&detail, "no such route");
-        problem(p, 404, buf_text(&detail), ERROR_NOT_FOUND);
+        problem(p, 404, buf_text(&detail), ERROR_NOT_FOUND, NULL);
         return;
     }
     buf_printf(&detail, "this route takes %s", buf_text(&match->allow));
-    problem(p, 405, buf_text(&detail), ERROR_INVALID);
+    problem(p, 405, buf_text(&detail), ERROR_INVALID, NULL);
     p->header_name = "Allow";
     p->header_value = buf_steal(&match->allow);
 }
@@ -231,13 +232,13 @@ static void no_route(enum route_found found, const char *method, const char *pat
 static void answer(struct http_server *s, struct MHD_Connection *c, const char *method,
                    const char *path, struct incoming *in, struct response *p) {
     if (!peer_allowed(c)) {
-        problem(p, 403, "only the user of this daemon and root are served", ERROR_DENIED);
+        problem(p, 403, "only the user of this daemon and root are served", ERROR_DENIED, NULL);
         return;
     }
     _cleanup_error_ struct error err = {0};
     struct route_match match = {0};
     int found = route_find(s->routes, method, path, &match, &err);
-    if (found < 0) problem(p, problem_status(&err), error_text(&err), err.kind);
+    if (found < 0) problem(p, problem_status(&err), error_text(&err), err.kind, err.rule);
     else if (found == ROUTE_FOUND) run_handler(s, &match, c, in, p);
     else no_route((enum route_found)found, method, path, &match, p);
     route_match_clear(&match);

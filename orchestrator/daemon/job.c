@@ -4,6 +4,7 @@
 #include "orchestrator/daemon/create.h"
 #include "orchestrator/daemon/measure.h"
 #include "orchestrator/daemon/phase.h"
+#include "orchestrator/judge/rule.h"
 
 #include <math.h>
 #include <string.h>
@@ -34,8 +35,10 @@ static int finish(struct store *s, struct version_row *v, const struct judged *j
                   struct error *err) {
     bool moved;
     free(v->outcome);
+    free(v->rule);
     free(v->reason);
     v->outcome = strdup(j->outcome);
+    v->rule = j->rule ? strdup(j->rule) : NULL;
     v->reason = j->reason ? strdup(j->reason) : NULL;
     v->wall_ns = j->wall_ns;
     v->metric = j->metric;
@@ -54,7 +57,7 @@ int job_give_up(struct lane *l, const char *reason, struct error *err) {
     _cleanup_version_ struct version_row v = {0};
     _cleanup_judged_ struct judged j = {.metric = NAN};
     if (version_get(l->daemon->store, l->job.id, &v, err) < 0) return -1;
-    judged_set(&j, "invalid-environment", reason);
+    judged_set(&j, "invalid-environment", RULE_NOT_RUN, reason);
     return finish(l->daemon->store, &v, &j, err);
 }
 
@@ -99,6 +102,6 @@ enum lane_step job_version(struct lane *l, struct error *err) {
     _cleanup_error_ struct error bad = {0};
     if (create_load_task(e.task_dir, e.task_digest, &task, &bad) == 0)
         return run_version(l, &v, &task, &j, err);
-    judged_set(&j, "invalid-environment", error_text(&bad));
+    judged_set(&j, "invalid-environment", RULE_NOT_RUN, error_text(&bad));
     return finish(s, &v, &j, err) < 0 ? LANE_FAILED : LANE_OVER;
 }

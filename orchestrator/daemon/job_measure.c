@@ -105,10 +105,12 @@ static bool counts(const struct judged *j) {
 }
 
 static int write_slot(struct measure *m, struct slot_row *slot, const char *outcome,
-                      const char *reason, struct error *err) {
+                      const char *rule, const char *reason, struct error *err) {
     free(slot->outcome);
+    free(slot->rule);
     free(slot->reason);
     slot->outcome = strdup(outcome);
+    slot->rule = rule ? strdup(rule) : NULL;
     slot->reason = reason ? strdup(reason) : NULL;
     _cleanup_store_tx_ struct store_tx tx = {0};
     if (store_begin(&tx, m->d->store, err) < 0) return -1;
@@ -121,7 +123,7 @@ static int end_slot(struct measure *m, struct slot_row *slot, const struct judge
     slot->state = counts(j) ? SLOT_DONE : SLOT_FAILED;
     slot->wall_ns = j->wall_ns;
     slot->metric = j->metric;
-    return write_slot(m, slot, j->outcome, j->reason, err);
+    return write_slot(m, slot, j->outcome, j->rule, j->reason, err);
 }
 
 /* The machine was not quiet enough for any of its runs: nothing is said about the
@@ -130,7 +132,7 @@ static enum lane_step void_slot(struct measure *m, struct slot_row *slot, const 
                                 struct error *err) {
     slot->state = SLOT_VOID;
     slot->metric = NAN;
-    return write_slot(m, slot, "void", j->reason, err) < 0 ? LANE_FAILED : LANE_MORE;
+    return write_slot(m, slot, "void", NULL, j->reason, err) < 0 ? LANE_FAILED : LANE_MORE;
 }
 
 static enum run_end run_phases(struct execution *x, const struct slot_row *slot, struct judged *j,
@@ -143,7 +145,7 @@ static enum run_end run_phases(struct execution *x, const struct slot_row *slot,
     x->in_slot = slot;
     _cleanup_run_ struct run_row train = {0};
     end = phase_train(x, &train, j, err);
-    if (end == RUN_END_OUTSIDE) judged_set(j, NULL, train.reason);
+    if (end == RUN_END_OUTSIDE) judged_set(j, NULL, NULL, train.reason);
     if (end != RUN_END_DONE || j->outcome) return end;
     return phase_examine(x, j, err);
 }
@@ -162,7 +164,8 @@ static enum lane_step run_slot(struct measure *m, struct slot_row *slot, struct 
 /* A slot that failed although its arm is still in: we were killed in between. */
 static enum lane_step settle_failed(struct measure *m, const struct slot_row *slot,
                                     struct error *err) {
-    struct judged j = {.outcome = slot->outcome, .reason = slot->reason, .metric = NAN};
+    struct judged j = {
+        .outcome = slot->outcome, .rule = slot->rule, .reason = slot->reason, .metric = NAN};
     return arm_failed(m, &m->arms[slot->arm], &j, err);
 }
 

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "orchestrator/daemon/measure_search.h"
 #include "orchestrator/judge/fsr.h"
+#include "orchestrator/judge/rule.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -154,6 +155,16 @@ static void put_numbers(struct json_writer *w, const struct fsr_interval *f,
     json_put_double(w, "seconds_needed", needed * measure_block_s(m));
 }
 
+/* The rule that a candidate fell to; NULL: none did, or it is not known. */
+static const char *rule_of(const struct measure *m, size_t arm, const char *outcome,
+                           const struct record_finding *found) {
+    if (measure_active(&m->arms[arm])) return str_eq(outcome, "invalid-loss") ? found->rule : NULL;
+    for (size_t i = 0; i < m->slot_count; i++)
+        if (m->slots[i].arm == (int64_t)arm && m->slots[i].state == SLOT_FAILED)
+            return m->slots[i].rule;
+    return str_eq(outcome, "build-failed") ? RULE_BUILD_FAILED : NULL;
+}
+
 static int add_score(struct measure *m, size_t arm, const char *outcome, const char *reason,
                      const struct fsr_interval *f, struct error *err) {
     _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
@@ -161,6 +172,7 @@ static int add_score(struct measure *m, size_t arm, const char *outcome, const c
     json_open_object(w, NULL);
     if (f) put_numbers(w, f, m);
     struct record_finding found = measure_finding(m, arm);
+    json_put_string(w, "rule", rule_of(m, arm, outcome, &found));
     json_put_double(w, "metric", found.mean);
     json_put_int(w, "metric_runs", (int64_t)found.runs);
     json_put_double(w, "metric_p", m->task.p > 0 ? found.p : NAN);

@@ -10,6 +10,7 @@
 /* What came of the phases so far. */
 struct judged {
     const char *outcome; /* NULL: nothing against it yet; "valid" at the end */
+    const char *rule;    /* NULL: none; static */
     char *reason;
     double metric; /* NaN: none */
     int64_t wall_ns;
@@ -31,8 +32,9 @@ enum run_end phase_train(struct execution *x, struct run_row *train, struct judg
 /* The examiner's word on what the timed run left: the outcome is set. */
 enum run_end phase_examine(struct execution *x, struct judged *j, struct error *err);
 
-/* Sets an outcome with a reason in one sentence (copied). */
-void judged_set(struct judged *j, const char *outcome, const char *reason);
+/* Sets an outcome, its rule (rule.h; NULL when valid) and a reason in one sentence
+ * (copied). */
+void judged_set(struct judged *j, const char *outcome, const char *rule, const char *reason);
 /* Records that a phase was given up: "invalid-environment". */
 enum run_end judged_given_up(struct judged *j, const struct run_row *row);
 

@@ -5,6 +5,7 @@
 #include "orchestrator/daemon/phase.h"
 #include "orchestrator/daemon/phase_spec.h"
 #include "orchestrator/judge/audit.h"
+#include "orchestrator/judge/rule.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -140,7 +141,7 @@ static enum run_end make_data(struct execution *x, const char *dir, struct judge
                        x->task->data.command[0], ended_name(result.ended), result.exit_code,
                        result.error ? ": " : "", result.error ? result.error : "",
                        x->task->data.package ? x->task->data.package : "?");
-        judged_set(j, "invalid-environment", why);
+        judged_set(j, "invalid-environment", RULE_NOT_RUN, why);
         return RUN_END_DONE;
     }
     bool there = false;
@@ -152,7 +153,7 @@ static enum run_end make_data(struct execution *x, const char *dir, struct judge
             error_move(err, &bad);
             return RUN_END_FAILED;
         }
-        judged_set(j, "invalid-environment", error_text(&bad));
+        judged_set(j, "invalid-environment", RULE_NOT_RUN, error_text(&bad));
         return RUN_END_DONE;
     }
     return announce(x, dir, err) < 0 ? RUN_END_FAILED : RUN_END_DONE;
@@ -164,7 +165,7 @@ enum run_end phase_data(struct execution *x, struct judged *j, struct error *err
     if (!dir) return RUN_END_FAILED;
     _cleanup_error_ struct error missing = {0};
     if (phase_data_check(x->d, x->task, &missing) < 0) {
-        judged_set(j, "invalid-environment", error_text(&missing));
+        judged_set(j, "invalid-environment", RULE_NOT_RUN, error_text(&missing));
         return RUN_END_DONE;
     }
     while (access(dir, F_OK) < 0) {

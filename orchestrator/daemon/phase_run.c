@@ -6,6 +6,7 @@
 #include "orchestrator/daemon/phase_spec.h"
 #include "orchestrator/judge/exam.h"
 #include "orchestrator/judge/exam_job.h"
+#include "orchestrator/judge/rule.h"
 #include "orchestrator/judge/verdict.h"
 
 #include <fcntl.h>
@@ -24,15 +25,16 @@ void judged_clear(struct judged *j) {
     j->reason = NULL;
 }
 
-void judged_set(struct judged *j, const char *outcome, const char *reason) {
+void judged_set(struct judged *j, const char *outcome, const char *rule, const char *reason) {
     char *copy = reason ? strdup(reason) : NULL;
     free(j->reason);
     j->outcome = outcome;
+    j->rule = rule;
     j->reason = copy;
 }
 
 enum run_end judged_given_up(struct judged *j, const struct run_row *row) {
-    judged_set(j, "invalid-environment", row->reason);
+    judged_set(j, "invalid-environment", RULE_NOT_RUN, row->reason);
     return RUN_END_DONE;
 }
 
@@ -74,7 +76,7 @@ int phase_judge(struct execution *x, const struct run_row *row, enum task_phase 
     if (verdict_judge(&facts, &verdict, err) < 0) return -1;
     if (has_exam && exam.has_metric) j->metric = exam.metric;
     if (verdict.outcome != OUTCOME_VALID || phase == PHASE_EXAMINE)
-        judged_set(j, outcome_name(verdict.outcome), verdict.reason);
+        judged_set(j, outcome_name(verdict.outcome), verdict.rule, verdict.reason);
     return 0;
 }
 

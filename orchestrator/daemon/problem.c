@@ -36,7 +36,8 @@ const char *problem_title(int status) {
     }
 }
 
-void problem_write(int status, const char *detail, enum error_kind kind, struct buf *out) {
+void problem_write(int status, const char *detail, enum error_kind kind, const char *rule,
+                   struct buf *out) {
     _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
     if (!w) return;
     json_open_object(w, NULL);
@@ -45,6 +46,7 @@ void problem_write(int status, const char *detail, enum error_kind kind, struct 
     json_put_int(w, "status", status);
     json_put_string(w, "detail", detail);
     json_put_string(w, "kind", error_kind_name(kind));
+    if (rule) json_put_string(w, "rule", rule);
     json_close_object(w);
     size_t len;
     const char *text = json_writer_text(w, &len);

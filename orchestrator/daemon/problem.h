@@ -11,7 +11,8 @@
 int problem_status(const struct error *e);
 /* The standard's reason phrase, "Not Found". */
 const char *problem_title(int status);
-/* Appends {"type", "title", "status", "detail", "kind"}. */
-void problem_write(int status, const char *detail, enum error_kind kind, struct buf *out);
+/* Appends {"type", "title", "status", "detail", "kind", "rule"}; `rule` may be NULL. */
+void problem_write(int status, const char *detail, enum error_kind kind, const char *rule,
+                   struct buf *out);
 
 #endif

@@ -3,9 +3,11 @@
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "images/archive.h"
+#include "orchestrator/judge/rule.h"
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define SPACE_MIN (UINT64_C(4) << 20) /* free bytes below which none is begun */
 
@@ -25,7 +27,24 @@ static int adopt_archive(struct daemon *d, const char *packed, const char *sha25
     return 0;
 }
 
+/* Source packs to a quarter; weights, tables and texts that are hidden in it do
+ * not. So the packed size bounds what can be smuggled, whatever its form. */
+static int check_packed(const char *packed, int64_t bytes_max, struct error *err) {
+    struct stat st;
+    if (stat(packed, &st) < 0) return error_sys(err, errno, "%s", packed);
+    if (!bytes_max || st.st_size <= bytes_max) return 0;
+    error_set(err, ERROR_LIMIT,
+              "the source packs to %lld bytes, %lld allowed: it carries more than a program",
+              (long long)st.st_size, (long long)bytes_max);
+    return error_set_rule(err, RULE_SOURCE_PAYLOAD);
+}
+
 int snapshot_put(struct daemon *d, const char *dir, char sha256[DIGEST_HEX], struct error *err) {
+    return snapshot_put_within(d, dir, 0, sha256, err);
+}
+
+int snapshot_put_within(struct daemon *d, const char *dir, int64_t bytes_max,
+                        char sha256[DIGEST_HEX], struct error *err) {
     if (daemon_check_space(d, SPACE_MIN, err) < 0) return error_wrap(err, "snapshot");
     _cleanup_tmp_ char *tmp = daemon_tmp(d, err);
     if (!tmp) return -1;
@@ -36,6 +55,7 @@ int snapshot_put(struct daemon *d, const char *dir, char sha256[DIGEST_HEX], str
         return error_wrap(err, "snapshot");
     _cleanup_free_ char *packed = path_join(tmp, "snapshot");
     if (!packed) return error_sys(err, ENOMEM, "snapshot");
+    if (check_packed(packed, bytes_max, err) < 0) return -1;
     return adopt_archive(d, packed, sha256, err);
 }
 

@@ -10,6 +10,9 @@
 
 /* Packs the folder; durable when it returns. One that exists is kept. */
 int snapshot_put(struct daemon *d, const char *dir, char sha256[DIGEST_HEX], struct error *err);
+/* The same, refused as ERROR_LIMIT when it packs to more than bytes_max (0: any). */
+int snapshot_put_within(struct daemon *d, const char *dir, int64_t bytes_max,
+                        char sha256[DIGEST_HEX], struct error *err);
 /* Unpacks into a fresh temporary folder: daemon_tmp_remove() it. NULL on error.
  * A snapshot whose bytes no longer have its digest is an error. */
 char *snapshot_checkout(struct daemon *d, const char *sha256, struct error *err);

@@ -64,6 +64,7 @@ struct slot_row {
     int64_t wall_ns;
     double metric; /* NaN: none */
     char *outcome;
+    char *rule; /* NULL: valid, or not over */
     char *reason;
 };
 
@@ -105,7 +106,7 @@ int block_add(struct store *s, int64_t measurement, struct slot_row *slots, size
 int slot_list(struct store *s, int64_t measurement, struct slot_row **out, size_t *count,
               struct error *err);
 int slot_set_run(struct store *s, int64_t id, int64_t run, const char *seed, struct error *err);
-/* Writes state, wall_ns, metric, outcome and reason. */
+/* Writes state, wall_ns, metric, outcome, rule and reason. */
 int slot_end(struct store *s, const struct slot_row *row, struct error *err);
 /* How many blocks have a void slot. */
 int64_t slots_left_out(const struct slot_row *rows, size_t count);

@@ -82,5 +82,9 @@ static const char *const kinds_and_budgets =
     "ALTER TABLE measurements ADD COLUMN kind TEXT NOT NULL DEFAULT 'score';"
     "ALTER TABLE measurements ADD COLUMN budget_s REAL;";
 
+/* Which rule made it invalid. */
+static const char *const rules = "ALTER TABLE versions ADD COLUMN rule TEXT;"
+                                 "ALTER TABLE slots ADD COLUMN rule TEXT;";
+
 const char *const store_migrations[] = {first_schema, witness_schema, files_of_runs,
-                                        kinds_and_budgets, NULL};
+                                         kinds_and_budgets, rules, NULL};

@@ -33,7 +33,7 @@ int slot_list(struct store *s, int64_t measurement, struct slot_row **out, size_
     _cleanup_query_ struct query q;
     if (query_start(&q, s, err,
                     "SELECT id, measurement, block, position, arm, seed, state, run, wall_ns,"
-                    " metric, outcome, reason FROM slots WHERE measurement=?"
+                    " metric, outcome, rule, reason FROM slots WHERE measurement=?"
                     " ORDER BY block, position",
                     "i", measurement) < 0)
         return -1;
@@ -53,7 +53,8 @@ int slot_list(struct store *s, int64_t measurement, struct slot_row **out, size_
                                               query_int(&q, 8),
                                               query_double(&q, 9),
                                               query_string(&q, 10),
-                                              query_string(&q, 11)};
+                                              query_string(&q, 11),
+                                              query_string(&q, 12)};
     }
     return rc;
 }
@@ -65,9 +66,9 @@ int slot_set_run(struct store *s, int64_t id, int64_t run, const char *seed, str
 int slot_end(struct store *s, const struct slot_row *row, struct error *err) {
     const char *state = slot_state_names[row->state];
     if (store_sql(s, err,
-                  "UPDATE slots SET state=?, wall_ns=?, metric=?, outcome=?, reason=?"
+                  "UPDATE slots SET state=?, wall_ns=?, metric=?, outcome=?, rule=?, reason=?"
                   " WHERE id=? AND state='pending'",
-                  "somssi", state, row->wall_ns, row->metric, row->outcome, row->reason,
+                  "somsssi", state, row->wall_ns, row->metric, row->outcome, row->rule, row->reason,
                   row->id) < 0)
         return -1;
     char block[24], arm[24];
@@ -91,6 +92,7 @@ void slots_free(struct slot_row *rows, size_t count) {
     for (size_t i = 0; i < count; i++) {
         free(rows[i].seed);
         free(rows[i].outcome);
+        free(rows[i].rule);
         free(rows[i].reason);
     }
     free(rows);

@@ -103,7 +103,7 @@ void experiments_free(struct experiment_row *rows, size_t count) {
 
 #define VERSION_COLUMNS                                                                     \
     "id, experiment, parent, depth, hypothesis, snapshot, state, outcome, reason, wall_ns," \
-    " metric, ticket, created_ns, ended_ns"
+    " metric, ticket, created_ns, ended_ns, rule"
 
 static enum version_state state_of(const char *name) {
     for (int i = 0; version_state_names[i]; i++)
@@ -125,7 +125,8 @@ static void read_version(const struct query *q, struct version_row *r) {
                               .metric = query_double(q, 10),
                               .ticket = query_int(q, 11),
                               .created_ns = query_int(q, 12),
-                              .ended_ns = query_int(q, 13)};
+                              .ended_ns = query_int(q, 13),
+                              .rule = query_string(q, 14)};
 }
 
 int version_add(struct store *s, struct version_row *row, struct error *err) {
@@ -196,15 +197,15 @@ int version_set_state(struct store *s, int64_t id, enum version_state state, boo
 int version_finish(struct store *s, const struct version_row *row, bool *moved, struct error *err) {
     *moved = false;
     if (store_sql(s, err,
-                  "UPDATE versions SET state='done', outcome=?, reason=?, wall_ns=?, metric=?,"
-                  " ended_ns=? WHERE id=? AND state NOT IN ('done', 'cancelled')",
-                  "ssomii", row->outcome, row->reason, row->wall_ns, row->metric, clock_real_ns(),
-                  row->id) < 0)
+                  "UPDATE versions SET state='done', outcome=?, rule=?, reason=?, wall_ns=?,"
+                  " metric=?, ended_ns=? WHERE id=? AND state NOT IN ('done', 'cancelled')",
+                  "sssomii", row->outcome, row->rule, row->reason, row->wall_ns, row->metric,
+                  clock_real_ns(), row->id) < 0)
         return -1;
     if (store_changes(s) == 0) return 0;
     *moved = true;
     return store_notify(s, err, "version.done", ID_VERSION, row->id, "outcome", row->outcome,
-                        "reason", row->reason, NULL);
+                        "rule", row->rule, "reason", row->reason, NULL);
 }
 
 bool version_is_over(const struct version_row *row) {
@@ -215,6 +216,7 @@ void version_clear(struct version_row *r) {
     free(r->hypothesis);
     free(r->snapshot);
     free(r->outcome);
+    free(r->rule);
     free(r->reason);
     *r = (struct version_row){0};
 }

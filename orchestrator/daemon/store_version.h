@@ -40,6 +40,7 @@ struct version_row {
     char *snapshot; /* sha256 of the tar.zst */
     enum version_state state;
     char *outcome; /* NULL until done */
+    char *rule;    /* NULL: valid, or not done */
     char *reason;
     int64_t wall_ns; /* of the exploratory timed run; 0: none */
     double metric;   /* NaN: none */
@@ -70,7 +71,7 @@ int version_list(struct store *s, int64_t experiment, struct version_row **out, 
  * says so by *moved = false. */
 int version_set_state(struct store *s, int64_t id, enum version_state state, bool *moved,
                       struct error *err);
-/* Writes outcome, reason, wall_ns and metric of `row` and makes it done. */
+/* Writes outcome, rule, reason, wall_ns and metric of `row` and makes it done. */
 int version_finish(struct store *s, const struct version_row *row, bool *moved, struct error *err);
 bool version_is_over(const struct version_row *row);
 void version_clear(struct version_row *row);

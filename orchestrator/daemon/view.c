@@ -49,6 +49,7 @@ void view_version(struct json_writer *w, const struct version_row *v) {
     json_put_string(w, "snapshot", v->snapshot);
     json_put_string(w, "state", version_state_names[v->state]);
     json_put_string(w, "outcome", v->outcome);
+    json_put_string(w, "rule", v->rule);
     json_put_string(w, "reason", v->reason);
     view_seconds(w, "seconds", v->wall_ns);
     json_put_double(w, "metric", v->metric);
@@ -198,6 +199,7 @@ static void put_slot(struct json_writer *w, const struct slot_row *r) {
     view_seconds(w, "wall_s", r->wall_ns);
     json_put_double(w, "metric", r->metric);
     json_put_string(w, "outcome", r->outcome);
+    json_put_string(w, "rule", r->rule);
     json_put_string(w, "reason", r->reason);
     json_close_object(w);
 }

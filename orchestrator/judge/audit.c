@@ -1,6 +1,7 @@
 #include "orchestrator/judge/audit.h"
 
 #include "common/cleanup.h"
+#include "orchestrator/judge/rule.h"
 
 #include <math.h>
 #include <regex.h>
@@ -64,11 +65,12 @@ double audit_entropy(const uint8_t *text, size_t len) {
     return len ? bits / (double)len : 0;
 }
 
-static int say(struct exam *e, enum outcome outcome, char *reason, struct error *err) {
+static int say(struct exam *e, enum outcome outcome, const char *end, char *reason,
+               struct error *err) {
     free(e->end);
     free(e->reason);
     e->outcome = outcome;
-    e->end = strdup("complete");
+    e->end = strdup(end);
     e->reason = reason;
     bool whole = e->end && (reason || outcome == OUTCOME_VALID);
     return whole ? 0 : error_sys(err, ENOMEM, "audit");
@@ -81,7 +83,8 @@ int audit_judge(const struct audit_losses *l, struct exam *e, struct error *err)
     e->metric = e->has_metric ? l->reported[AUDIT_OFFICIAL] : 0;
     for (int s = 0; s < AUDIT_STREAMS; s++)
         if (!isfinite(l->reported[s]))
-            return say(e, OUTCOME_INVALID_LOSS, str_printf("%s printed no loss", runs[s]), err);
+            return say(e, OUTCOME_INVALID_LOSS, RULE_NO_LOSS,
+                       str_printf("%s printed no loss", runs[s]), err);
     e->audited = true;
     e->fresh = l->reported[AUDIT_FRESH];
     e->shuffled = l->reported[AUDIT_SHUFFLED];
@@ -89,15 +92,15 @@ int audit_judge(const struct audit_losses *l, struct exam *e, struct error *err)
     double official = l->reported[AUDIT_OFFICIAL], fresh = l->reported[AUDIT_FRESH];
     double shuffled = l->reported[AUDIT_SHUFFLED];
     if (fabs(fresh - official) > l->tolerance)
-        return say(e, OUTCOME_INVALID_TAMPER,
+        return say(e, OUTCOME_INVALID_TAMPER, RULE_AUDIT_FRESH,
                    str_printf("it reported %.4g, and %.4g on fresh text: more than %.4g apart",
                               official, fresh, l->tolerance),
                    err);
     if (shuffled < l->floor - l->tolerance)
-        return say(e, OUTCOME_INVALID_TAMPER,
+        return say(e, OUTCOME_INVALID_TAMPER, RULE_AUDIT_SHUFFLED,
                    str_printf("it reported %.4g on shuffled text, which nobody predicts better "
                               "than %.4g",
                               shuffled, l->floor),
                    err);
-    return say(e, OUTCOME_VALID, NULL, err);
+    return say(e, OUTCOME_VALID, "complete", NULL, err);
 }

@@ -8,7 +8,7 @@
  * and of an audit also "fresh", "shuffled", "floor".
  *
  * `outcome` is one of the names of enum outcome (verdict.h): "valid",
- * "invalid-loss", "invalid-artifact", "timeout", "invalid-environment" or
+ * "invalid-loss", "invalid-artifact", "invalid-tamper", "timeout", "invalid-environment" or
  * "cancelled". `end` says how the dialogue ended: a name of enum
  * lockstep_outcome, or for a program "complete" or "no-answer".
  */

@@ -3,6 +3,7 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "orchestrator/judge/channel.h"
+#include "orchestrator/judge/repeats.h"
 #include "orchestrator/judge/segments.h"
 
 #include <inttypes.h>
@@ -11,13 +12,18 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the wire is little-endian");
 
-#define CHUNK_BYTES (1 << 20)
+#define CHUNK_BYTES    (1 << 20)
+#define AGAIN_BITS_MAX 0.01 /* mean difference of an answer given twice */
 
 struct examination {
     const struct lockstep_config *config;
     struct channel channel;
     struct lockstep_report *report;
-    size_t *starts;    /* of the segments, streams a round */
+    struct repeats plan;
+    size_t *starts;    /* of the segments */
+    double *first;     /* bits of each position when it was asked first; NaN: not yet */
+    double apart;      /* Σ of how far a second answer was from the first */
+    uint64_t again;    /* positions asked a second time */
     uint32_t *message; /* a whole STEP */
     float *rows;
     uint32_t rows_max; /* rows that `rows` has room for */
@@ -25,8 +31,9 @@ struct examination {
 };
 
 const char *lockstep_outcome_name(enum lockstep_outcome o) {
-    static const char *const names[] = {"complete", "bad-hello", "not-finite", "short-answer",
-                                        "closed",   "late",      "extra",      "cancelled"};
+    static const char *const names[] = {"complete",     "bad-hello", "not-finite",
+                                        "short-answer", "closed",    "late",
+                                        "extra",        "cancelled", "inconsistent"};
     return names[o];
 }
 
@@ -89,9 +96,14 @@ static int send_message(struct examination *x, const void *data, size_t len) {
     return end_at(x, s, what);
 }
 
+/* The segment that stream b is asked about in this round. */
+static size_t segment(const struct examination *x, uint32_t b) {
+    return x->plan.order[(size_t)x->round * x->config->streams + b];
+}
+
 /* The place of stream b's current token in the text. */
 static size_t place(const struct examination *x, uint32_t b) {
-    return x->starts[(size_t)x->round * x->config->streams + b] + x->step;
+    return x->starts[segment(x, b)] + x->step;
 }
 
 static int send_step(struct examination *x) {
@@ -115,6 +127,20 @@ static int receive_rows(struct examination *x, uint32_t first, uint32_t rows) {
     return end_at(x, s, what);
 }
 
+/* Bits count when they are asked for the first time; a second answer is only held
+ * against the first. An answer that is wildly off must not hide the others. */
+static void add_bits(struct examination *x, uint32_t b, double bits) {
+    double *first = &x->first[segment(x, b) * x->config->tokens + x->step];
+    if (isnan(*first)) {
+        *first = bits;
+        x->report->bits_total += bits;
+        x->report->positions++;
+        return;
+    }
+    x->apart += fmin(fabs(bits - *first), 1);
+    x->again++;
+}
+
 static int score_rows(struct examination *x, uint32_t first, uint32_t rows) {
     const struct lockstep_config *c = x->config;
     for (uint32_t i = 0; i < rows; i++) {
@@ -126,8 +152,7 @@ static int score_rows(struct examination *x, uint32_t first, uint32_t rows) {
                        "score %" PRIu32 " of stream %" PRIu32 " at step %" PRIu32
                        " of round %" PRIu32 " is not a finite number",
                        bad, first + i, x->step, x->round);
-        x->report->bits_total += bits;
-        x->report->positions++;
+        add_bits(x, first + i, bits);
     }
     return 0;
 }
@@ -163,11 +188,19 @@ static int finish(struct examination *x) {
     return end(x, LOCKSTEP_EXTRA, "it sent more than it was asked for");
 }
 
+/* Sums in another order differ in the last digits; who has learnt differs more. */
+static void check_again(struct examination *x) {
+    x->report->again_bits = x->again ? x->apart / (double)x->again : 0;
+    if (x->report->again_bits <= AGAIN_BITS_MAX) return;
+    end(x, LOCKSTEP_INCONSISTENT,
+        "asked the same again, its answers were %.3g bits a position apart", x->report->again_bits);
+}
+
 static void examine(struct examination *x) {
     if (hello(x) < 0) return;
-    for (x->round = 0; x->round < x->config->rounds; x->round++)
+    for (x->round = 0; x->round <= x->config->rounds; x->round++)
         if (one_round(x) < 0) return;
-    finish(x);
+    if (finish(x) == 0) check_again(x);
 }
 
 static bool in_range(uint32_t value, uint32_t max) {
@@ -189,6 +222,15 @@ static int check_config(const struct lockstep_config *c, struct error *err) {
     return 0;
 }
 
+static int prepare_repeats(struct examination *x, struct error *err) {
+    const struct lockstep_config *c = x->config;
+    size_t positions = (size_t)c->streams * c->rounds * c->tokens; /* fewer than the text has */
+    x->first = malloc(positions * sizeof *x->first);
+    if (!x->first) return error_sys(err, ENOMEM, "lockstep");
+    for (size_t i = 0; i < positions; i++) x->first[i] = NAN;
+    return repeats_draw(c->streams, c->rounds, c->seed, &x->plan, err);
+}
+
 static int prepare(struct examination *x, struct error *err) {
     const struct lockstep_config *c = x->config;
     size_t row = (size_t)c->vocabulary * sizeof(float), count = (size_t)c->streams * c->rounds;
@@ -203,12 +245,16 @@ static int prepare(struct examination *x, struct error *err) {
     x->rows = malloc(room);
     if (!x->starts || !x->message || !x->rows) return error_sys(err, ENOMEM, "lockstep");
     if (channel_open(&x->channel) < 0) return error_sys(err, errno, "lockstep");
-    return segments_draw(c->len, c->block_bytes, (size_t)c->tokens + 1, c->seed, count, x->starts,
-                         err);
+    if (segments_draw(c->len, c->block_bytes, (size_t)c->tokens + 1, c->seed, count, x->starts,
+                      err) < 0)
+        return -1;
+    return prepare_repeats(x, err);
 }
 
 static void examination_clear(struct examination *x) {
+    repeats_clear(&x->plan);
     free(x->starts);
+    free(x->first);
     free(x->message);
     free(x->rows);
 }

@@ -3,9 +3,15 @@
  * candidate's predict program thinks comes next, one token at a time. A token is
  * sent only after the scores for it are in; the scores are normalised here.
  *
+ * As many segments as there are streams are asked about a second time, anywhere
+ * behind their first: what is a function of the tokens since the last RESET and
+ * of the model gives the same answers. A program that learns while it is examined,
+ * or remembers across a RESET, does not, and is found out.
+ *
  * Nothing the other side sends has a length, an offset or a number of its own:
  * every size follows from the configuration. Memory is bounded by the larger of
- * 1 MiB and one row of scores, beside the list of segments.
+ * 1 MiB and one row of scores, beside the list of segments and a number for each
+ * position.
  */
 #ifndef PADDOCK_ORCHESTRATOR_JUDGE_LOCKSTEP_H
 #define PADDOCK_ORCHESTRATOR_JUDGE_LOCKSTEP_H
@@ -42,6 +48,7 @@ enum lockstep_outcome {
     LOCKSTEP_LATE,
     LOCKSTEP_EXTRA, /* sent more than it was asked for */
     LOCKSTEP_CANCELLED,
+    LOCKSTEP_INCONSISTENT, /* asked the same again, it answered otherwise */
 };
 const char *lockstep_outcome_name(enum lockstep_outcome o); /* "complete", "bad-hello", … */
 
@@ -49,7 +56,9 @@ struct lockstep_report {
     enum lockstep_outcome outcome;
     char reason[160];   /* "" when complete; our own words and numbers only */
     double bits_total;  /* Σ −log2 p of the true next tokens, so far */
-    uint64_t positions; /* tokens examined, so far: streams × tokens × rounds when complete */
+    uint64_t positions; /* tokens examined, so far: streams × tokens × rounds when complete;
+                           what is asked again counts once */
+    double again_bits;  /* mean absolute difference of a position asked again */
 };
 
 /* Examines the program that reads from `to` and writes to `from` (both are left

@@ -88,6 +88,7 @@ static enum outcome outcome_of(enum lockstep_outcome o) {
     case LOCKSTEP_COMPLETE: return OUTCOME_VALID;
     case LOCKSTEP_LATE: return OUTCOME_TIMEOUT;
     case LOCKSTEP_CANCELLED: return OUTCOME_CANCELLED;
+    case LOCKSTEP_INCONSISTENT: return OUTCOME_INVALID_TAMPER;
     default: return OUTCOME_INVALID_LOSS;
     }
 }
@@ -115,8 +116,8 @@ static bool is_cancelled(int cancel_fd) {
  * everything must end as well. */
 static int finish_launch(struct launch *l, int cancel_fd, int64_t deadline_ns, struct exam *e,
                          struct error *err) {
-    bool gone =
-        str_eq(e->end, "complete") || str_eq(e->end, "closed") || str_eq(e->end, "short-answer");
+    bool gone = str_eq(e->end, "complete") || str_eq(e->end, "inconsistent") ||
+                str_eq(e->end, "closed") || str_eq(e->end, "short-answer");
     launch_close_pipes(l);
     if (gone) launch_wait(l, cancel_fd, deadline_ns);
     launch_stop(l, STOP_MS);

@@ -1,6 +1,6 @@
 /*
- * The verdict on one run: which outcome of docs/reference/api.md it has, and why
- * in one sentence. Numbers come from the launcher and the examiner; of what the
+ * The verdict on one run: which outcome of docs/reference/api.md it has, by which
+ * rule, and why in one sentence. Numbers come from the launcher and the examiner; of what the
  * candidate itself wrote, only the end of its stderr is quoted, and as text.
  */
 #ifndef PADDOCK_ORCHESTRATOR_JUDGE_VERDICT_H
@@ -31,7 +31,8 @@ const char *outcome_name(enum outcome o);
 
 struct verdict {
     enum outcome outcome;
-    char *reason; /* one printable line; NULL when valid; owned */
+    const char *rule; /* rule.h; NULL when valid; static */
+    char *reason;     /* one printable line; NULL when valid; owned */
 };
 
 struct exam;

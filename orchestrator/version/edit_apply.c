@@ -10,6 +10,7 @@
 #include "common/digest.h"
 #include "common/file.h"
 #include "images/listing.h"
+#include "orchestrator/judge/rule.h"
 #include "orchestrator/version/edit.h"
 
 #include <errno.h>
@@ -167,6 +168,13 @@ static bool is_touched(const struct plan *p, const char *path) {
     return false;
 }
 
+static int over(struct plan *p, const char *rule, uint64_t have, const char *what,
+                uint64_t allowed) {
+    error_set(p->err, ERROR_LIMIT, "the workspace would have %llu %s, %llu allowed",
+              (unsigned long long)have, what, (unsigned long long)allowed);
+    return error_set_rule(p->err, rule);
+}
+
 /* What the whole workspace would come to. */
 static int check_totals(struct plan *p, const struct edit_rules *rules) {
     if (!rules->source_bytes && !rules->source_files) return 0;
@@ -183,11 +191,9 @@ static int check_totals(struct plan *p, const struct edit_rules *rules) {
         bytes += p->targets[i].present ? p->targets[i].content.len : 0;
     }
     if (rules->source_files && files > rules->source_files)
-        return error_set(p->err, ERROR_LIMIT, "the workspace would have %llu files, %llu allowed",
-                         (unsigned long long)files, (unsigned long long)rules->source_files);
+        return over(p, RULE_TOO_MANY_FILES, files, "files", rules->source_files);
     if (rules->source_bytes && bytes > rules->source_bytes)
-        return error_set(p->err, ERROR_LIMIT, "the workspace would have %llu bytes, %llu allowed",
-                         (unsigned long long)bytes, (unsigned long long)rules->source_bytes);
+        return over(p, RULE_SOURCE_TOO_LARGE, bytes, "bytes", rules->source_bytes);
     return 0;
 }
 
@@ -315,11 +321,12 @@ static int commit(struct plan *p) {
 static int plan_all(struct plan *p, const struct edit *edits, size_t count,
                     const struct edit_rules *rules) {
     for (size_t i = 0; i < count; i++) {
-        if (rules->may_edit && !rules->may_edit(rules->context, edits[i].path))
-            return error_set(p->err, ERROR_DENIED,
-                             "edits[%zu]: %s: the task does not let this "
-                             "file be changed",
-                             i, edits[i].path);
+        if (rules->may_edit && !rules->may_edit(rules->context, edits[i].path)) {
+            error_set(p->err, ERROR_DENIED,
+                      "edits[%zu]: %s: the task does not let this file be changed", i,
+                      edits[i].path);
+            return error_set_rule(p->err, RULE_NOT_EDITABLE);
+        }
         if (plan_edit(p, &edits[i]) < 0) return error_wrap(p->err, "edits[%zu]", i);
     }
     return check_totals(p, rules);

@@ -2,6 +2,7 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "orchestrator/judge/lockstep.h"
+#include "orchestrator/judge/repeats.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -51,6 +52,8 @@ enum trick {
     STAYS,
     PEEKS, /* exits with 7 when there is more to read before it has answered */
     STOPS_READING,
+    LEARNS,    /* surer of everything, the more it has been asked */
+    REMEMBERS, /* forgets nothing at a RESET: what a stream had before changes its answer */
 };
 
 static bool get(int fd, void *data, size_t len) {
@@ -79,7 +82,13 @@ static void fill_row(enum trick trick, float *row, uint32_t token) {
 
 static void answer(enum trick trick, int in, int out, const uint32_t *tokens, int step) {
     static float rows[B][V];
+    static uint32_t before[B];
     for (int b = 0; b < B; b++) fill_row(trick, rows[b], tokens[b]);
+    for (int b = 0; b < B; b++) {
+        if (trick == LEARNS) rows[b][(tokens[b] + 1) % V] = (float)step / 10;
+        if (trick == REMEMBERS && step % T == 0) before[b] = tokens[b] + 13 * before[b];
+        if (trick == REMEMBERS) rows[b][0] = (float)(before[b] % 7);
+    }
     size_t len = sizeof rows;
     if (step == 9) {
         if (trick == SAYS_NAN) rows[3][17] = NAN;
@@ -170,6 +179,39 @@ static void knowing_costs_nothing(void **state) {
 static void what_is_scaled_up_is_normalised(void **state) {
     (void)state;
     expect_complete(SCALED, 8, 1e-12);
+}
+
+/* What is asked again is answered the same by a function of the tokens since the
+ * last RESET, and by nothing else. */
+static void who_learns_is_found_out(void **state) {
+    (void)state;
+    static const enum trick tricks[] = {LEARNS, REMEMBERS};
+    for (size_t i = 0; i < ARRAY_SIZE(tricks); i++) {
+        struct lockstep_config c = config();
+        struct lockstep_report r;
+        int status = examine(&c, tricks[i], &r);
+        assert_int_equal(r.outcome, LOCKSTEP_INCONSISTENT);
+        assert_int_equal(status, 0);
+        assert_true(r.again_bits > 0.01);
+        assert_int_equal(strncmp(r.reason, "asked the same again, its answers were ", 39), 0);
+    }
+}
+
+static void every_segment_is_asked_and_some_again(void **state) {
+    (void)state;
+    for (uint32_t rounds = 1; rounds <= 16; rounds += 5) {
+        _cleanup_error_ struct error err = {0};
+        struct repeats plan = {0};
+        size_t seen[16 * 64] = {0}, again = 0;
+        assert_int_equal(repeats_draw(64, rounds, rounds, &plan, &err), 0);
+        for (size_t i = 0; i < (rounds + 1) * 64UL; i++) {
+            assert_true(plan.order[i] < rounds * 64UL);
+            again += seen[plan.order[i]]++ > 0;
+        }
+        for (size_t i = 0; i < rounds * 64UL; i++) assert_true(seen[i] > 0);
+        assert_int_equal(again, 64);
+        repeats_clear(&plan);
+    }
 }
 
 /* Every other score is −3e38: half of the positions are infinitely improbable,
@@ -313,6 +355,8 @@ int main(void) {
         cmocka_unit_test(equal_scores_cost_eight_bits),
         cmocka_unit_test(knowing_costs_nothing),
         cmocka_unit_test(what_is_scaled_up_is_normalised),
+        cmocka_unit_test(who_learns_is_found_out),
+        cmocka_unit_test(every_segment_is_asked_and_some_again),
         cmocka_unit_test(huge_scores_stay_finite),
         cmocka_unit_test(the_next_token_cannot_be_seen),
         cmocka_unit_test(faults_are_told_by_place),

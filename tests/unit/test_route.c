@@ -99,7 +99,7 @@ static void the_status_follows_from_the_kind(void **state) {
 static void a_problem_is_a_document(void **state) {
     (void)state;
     _cleanup_buf_ struct buf out = {0};
-    problem_write(507, "no \"room\"\n", ERROR_SYSTEM, &out);
+    problem_write(507, "no \"room\"\n", ERROR_SYSTEM, "disk-limit", &out);
     _cleanup_json_ struct json *doc = json_parse("problem", buf_text(&out), out.len, NULL);
     assert_non_null(doc);
     const char *text;
@@ -109,6 +109,8 @@ static void a_problem_is_a_document(void **state) {
     assert_string_equal(text, "system");
     assert_int_equal(json_as_string(json_find(doc, "title"), &text, NULL), 0);
     assert_string_equal(text, "Insufficient Storage");
+    assert_int_equal(json_as_string(json_find(doc, "rule"), &text, NULL), 0);
+    assert_string_equal(text, "disk-limit");
 }
 
 int main(void) {

@@ -40,6 +40,8 @@ static struct result ended(enum ended how) {
     return (struct result){.ended = how, .collected = &artifact, .collected_count = 1};
 }
 
+static char last_rule[32]; /* of the last verdict expected; "" when valid */
+
 static void expect(const struct verdict_facts *facts, enum outcome outcome, const char *reason) {
     _cleanup_verdict_ struct verdict v = {0};
     _cleanup_error_ struct error err = {0};
@@ -48,6 +50,15 @@ static void expect(const struct verdict_facts *facts, enum outcome outcome, cons
     if (v.outcome != outcome || !same)
         fail_msg("%s: \"%s\", want %s: \"%s\"", outcome_name(v.outcome), v.reason ? v.reason : "",
                  outcome_name(outcome), reason ? reason : "");
+    if ((v.rule == NULL) != (outcome == OUTCOME_VALID))
+        fail_msg("%s with the rule %s", outcome_name(outcome), v.rule ? v.rule : "none");
+    snprintf(last_rule, sizeof last_rule, "%s", v.rule ? v.rule : "");
+}
+
+static void expect_rule(const struct verdict_facts *facts, enum outcome outcome, const char *reason,
+                        const char *rule) {
+    expect(facts, outcome, reason);
+    assert_string_equal(last_rule, rule);
 }
 
 static void every_end_of_a_run_has_its_outcome(void **state) {
@@ -57,42 +68,44 @@ static void every_end_of_a_run_has_its_outcome(void **state) {
         enum ended how;
         int number; /* exit status or signal */
         enum outcome outcome;
-        const char *error, *reason;
+        const char *error, *reason, *rule;
     } rows[] = {
-        {PHASE_BUILD, ENDED_EXIT, 0, OUTCOME_VALID, NULL, NULL},
-        {PHASE_BUILD, ENDED_EXIT, 2, OUTCOME_BUILD_FAILED, NULL, "build: exit status 2"},
+        {PHASE_BUILD, ENDED_EXIT, 0, OUTCOME_VALID, NULL, NULL, ""},
+        {PHASE_BUILD, ENDED_EXIT, 2, OUTCOME_BUILD_FAILED, NULL, "build: exit status 2",
+         "build-failed"},
         {PHASE_BUILD, ENDED_SIGNAL, 6, OUTCOME_BUILD_FAILED, NULL,
-         "build: ended by signal 6 (SIGABRT)"},
+         "build: ended by signal 6 (SIGABRT)", "build-failed"},
         {PHASE_BUILD, ENDED_WALL_LIMIT, 0, OUTCOME_TIMEOUT, NULL,
-         "build: still running after 1.5 s"},
-        {PHASE_TRAIN, ENDED_EXIT, 0, OUTCOME_VALID, NULL, NULL},
-        {PHASE_TRAIN, ENDED_EXIT, 3, OUTCOME_CRASH, NULL, "train: exit status 3"},
-        {PHASE_TRAIN, ENDED_SIGNAL, 11, OUTCOME_CRASH, NULL, "train: ended by signal 11 (SIGSEGV)"},
+         "build: still running after 1.5 s", "wall-limit"},
+        {PHASE_TRAIN, ENDED_EXIT, 0, OUTCOME_VALID, NULL, NULL, ""},
+        {PHASE_TRAIN, ENDED_EXIT, 3, OUTCOME_CRASH, NULL, "train: exit status 3", "exit-status"},
+        {PHASE_TRAIN, ENDED_SIGNAL, 11, OUTCOME_CRASH, NULL, "train: ended by signal 11 (SIGSEGV)",
+         "signal"},
         {PHASE_TRAIN, ENDED_WALL_LIMIT, 9, OUTCOME_TIMEOUT, NULL,
-         "train: still running after 1.5 s"},
+         "train: still running after 1.5 s", "wall-limit"},
         {PHASE_TRAIN, ENDED_CPU_LIMIT, 9, OUTCOME_TIMEOUT, NULL,
-         "train: used more than 3 s of cpu time"},
+         "train: used more than 3 s of cpu time", "cpu-limit"},
         {PHASE_TRAIN, ENDED_MEMORY_LIMIT, 9, OUTCOME_OUT_OF_MEMORY, NULL,
-         "train: used more than 64 MiB of memory"},
+         "train: used more than 64 MiB of memory", "memory-limit"},
         {PHASE_TRAIN, ENDED_PIDS_LIMIT, 9, OUTCOME_LIMIT, NULL,
-         "train: more than 8 processes and threads"},
+         "train: more than 8 processes and threads", "pids-limit"},
         {PHASE_TRAIN, ENDED_OUTPUT_LIMIT, 9, OUTCOME_LIMIT, NULL,
-         "train: more than 4096 bytes of output"},
+         "train: more than 4096 bytes of output", "output-limit"},
         {PHASE_TRAIN, ENDED_DISK_LIMIT, 9, OUTCOME_LIMIT, NULL,
-         "train: filled its workspace of 1 MiB"},
+         "train: filled its workspace of 1 MiB", "disk-limit"},
         {PHASE_TRAIN, ENDED_POLICY_VIOLATION, 31, OUTCOME_INVALID_TAMPER, "system call \x1b[31mbpf",
-         "train: broke the policy: system call \\x1b[31mbpf"},
+         "train: broke the policy: system call \\x1b[31mbpf", "policy-violation"},
         {PHASE_TRAIN, ENDED_SETUP_ERROR, 0, OUTCOME_INVALID_ENVIRONMENT, NULL,
-         "train: the fence could not be built: no reason given"},
-        {PHASE_TRAIN, ENDED_CANCELLED, 0, OUTCOME_CANCELLED, NULL, "train: cancelled"},
+         "train: the fence could not be built: no reason given", "fence-failed"},
+        {PHASE_TRAIN, ENDED_CANCELLED, 0, OUTCOME_CANCELLED, NULL, "train: cancelled", "cancelled"},
     };
     const struct task task = make_task();
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct result r = ended(rows[i].how);
         r.exit_code = r.signal = rows[i].number;
         r.error = (char *)rows[i].error;
-        expect(&(struct verdict_facts){.task = &task, .phase = rows[i].phase, .result = &r},
-               rows[i].outcome, rows[i].reason);
+        expect_rule(&(struct verdict_facts){.task = &task, .phase = rows[i].phase, .result = &r},
+                    rows[i].outcome, rows[i].reason, rows[i].rule);
     }
     expect(&(struct verdict_facts){.task = &task, .phase = PHASE_TRAIN},
            OUTCOME_INVALID_ENVIRONMENT, "train: the launcher left no result");
@@ -203,6 +216,61 @@ static void the_examiner_and_the_fence_agree_on_one_reason(void **state) {
     expect(&f, OUTCOME_CANCELLED, "examine: cancelled");
 }
 
+static void every_verdict_names_its_rule(void **state) {
+    (void)state;
+    struct task task = make_task();
+    struct result ok = ended(ENDED_EXIT);
+    struct collected c = artifact;
+    struct exam e = examined(OUTCOME_INVALID_LOSS, "bad-hello", "x");
+    struct verdict_facts f = {.task = &task, .phase = PHASE_EXAMINE, .result = &ok, .exam = &e};
+    static const struct {
+        enum outcome outcome;
+        const char *end, *rule;
+    } exams[] = {
+        {OUTCOME_INVALID_LOSS, "bad-hello", "lockstep-broken"},
+        {OUTCOME_INVALID_LOSS, "extra", "lockstep-broken"},
+        {OUTCOME_INVALID_LOSS, "closed", "lockstep-broken"},
+        {OUTCOME_INVALID_LOSS, "short-answer", "lockstep-broken"},
+        {OUTCOME_INVALID_LOSS, "not-finite", "not-finite"},
+        {OUTCOME_TIMEOUT, "late", "wall-limit"},
+        {OUTCOME_INVALID_TAMPER, "inconsistent", "examine-state"},
+        {OUTCOME_INVALID_ARTIFACT, "complete", "artifact-refused"},
+        {OUTCOME_INVALID_ENVIRONMENT, "no-answer", "examiner-failed"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(exams); i++) {
+        e.outcome = exams[i].outcome;
+        e.end = (char *)exams[i].end;
+        expect_rule(&f, exams[i].outcome, "examine: x", exams[i].rule);
+    }
+    e = examined(OUTCOME_VALID, "complete", NULL);
+    e.metric = 9;
+    expect_rule(&f, OUTCOME_INVALID_LOSS, "examine: loss 9 bits per byte, target at most 2.4",
+                "target-missed");
+    f.phase = PHASE_TRAIN;
+    ok.collected = &c;
+    c.truncated = true;
+    expect_rule(&f, OUTCOME_INVALID_ARTIFACT,
+                "train: the artifact out is larger than 1000 bytes or 2 files",
+                "artifact-too-large");
+    c.present = false;
+    expect_rule(&f, OUTCOME_INVALID_ARTIFACT, "train: left no artifact in out", "no-artifact");
+}
+
+static void nobody_is_faster_than_the_floor(void **state) {
+    (void)state;
+    struct task task = make_task();
+    struct result ok = ended(ENDED_EXIT);
+    const struct verdict_facts f = {.task = &task, .phase = PHASE_TRAIN, .result = &ok};
+    ok.wall_ns = 249900000;
+    expect(&f, OUTCOME_VALID, NULL);
+    task.floor_ms = 250;
+    task.floor_why = (char *)"10 GB at 40 GB/s";
+    expect_rule(&f, OUTCOME_INVALID_TAMPER, "train: took 249.9 ms, at least 250: 10 GB at 40 GB/s",
+                "time-floor");
+    ok.wall_ns = 250000000;
+    expect(&f, OUTCOME_VALID, NULL);
+}
+
 static void the_target_is_met_or_not(void **state) {
     (void)state;
     struct task task = make_task();
@@ -306,6 +374,8 @@ int main(void) {
         cmocka_unit_test(an_artifact_is_whole_or_none),
         cmocka_unit_test(half_a_built_tree_is_none),
         cmocka_unit_test(the_examiner_and_the_fence_agree_on_one_reason),
+        cmocka_unit_test(every_verdict_names_its_rule),
+        cmocka_unit_test(nobody_is_faster_than_the_floor),
         cmocka_unit_test(the_target_is_met_or_not),
         cmocka_unit_test(a_failing_examiner_is_not_the_candidates_fault),
         cmocka_unit_test(a_program_answers_in_one_line),
