@@ -137,7 +137,7 @@ static void show_own_share(const struct json *run, struct buf *out) {
     double launcher = reply_number(result, "launcher_cpu_ns", NAN);
     double daemon = reply_number(run, "daemon_cpu_ns", NAN);
     double wall = reply_number(run, "wall_ns", NAN);
-    if (!(wall > 0) || !isfinite(launcher) || !isfinite(daemon)) return;
+    if (!(wall > 0) || !(launcher >= 0) || !(daemon >= 0)) return;
     buf_printf(out, "\nPaddock's own cpu time was %.2g %% of the run's\n",
                100 * (launcher + daemon) / wall);
 }
