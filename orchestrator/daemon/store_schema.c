@@ -86,5 +86,5 @@ static const char *const kinds_and_budgets =
 static const char *const rules = "ALTER TABLE versions ADD COLUMN rule TEXT;"
                                  "ALTER TABLE slots ADD COLUMN rule TEXT;";
 
-const char *const store_migrations[] = {first_schema, witness_schema, files_of_runs,
-                                         kinds_and_budgets, rules, NULL};
+const char *const store_migrations[] = {first_schema,      witness_schema, files_of_runs,
+                                        kinds_and_budgets, rules,          NULL};
