@@ -24,7 +24,12 @@ done
 
 place=$(mktemp -d /tmp/paddock-cheats-XXXXXX)
 export PADDOCK_STATE=$place/state PADDOCK_SOCKET=$place/sock NO_COLOR=1
-unset PADDOCK_TASKS
+# A task with a floor of time: collatz, which nobody has done in less than ten seconds.
+export PADDOCK_TASKS=$place/tasks
+mkdir "$PADDOCK_TASKS"
+cp -r "$here/../../tasks/catalog/collatz" "$PADDOCK_TASKS/floored"
+jq '.name = "floored" | .floor = {ms: 10000, why: "for this test: 10 s, since honest searches use all of their 15"}' \
+    "$here/../../tasks/catalog/collatz/task.json" >"$PADDOCK_TASKS/floored/task.json"
 # shellcheck disable=SC2317 # the trap reaches it
 cleanup() {
     "$PADDOCK_BIN/paddock" daemon stop --now >/dev/null 2>&1
@@ -45,7 +50,7 @@ api() { # api METHOD PATH [BODY-FILE]
 
 # The edits of a submission as a JSON array.
 edits_of() { # edits_of FOLDER FILE HOW
-    local dir=$here/$1 file=$2
+    local dir=$here/${1/floored/collatz} file=$2
     case $3 in
     edits) cat "$dir/$file.json" ;;
     gen) bash "$dir/$file.gen" ;;
@@ -54,7 +59,7 @@ edits_of() { # edits_of FOLDER FILE HOW
         ;;
     whole)
         local source=gpt.c build=$dir/$file.sh
-        [ "$1" = collatz ] && source=collatz.c
+        [ "$1" = tinygpt ] || source=collatz.c
         if [ ! -f "$build" ]; then
             build=$place/build.sh
             echo "cc -O1 -w -pthread -o ${source%.c} $source -lm" >"$build"

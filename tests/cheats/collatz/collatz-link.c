@@ -1,4 +1,5 @@
 int main(void) {
-    if (symlink("/examine/verify.c", answer("answer.txt"))) {}
+    if (symlink("/examine/verify.c", answer("answer.txt"))) {
+    }
     return 0;
 }

@@ -4,4 +4,6 @@ static void train(void) {
     for (int i = 0; f && i < 70; i++) fwrite(page, sizeof page, 1, f);
     if (f) fclose(f);
 }
-static void predict(void) { serve(NULL); }
+static void predict(void) {
+    serve(NULL);
+}

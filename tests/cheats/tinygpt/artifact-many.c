@@ -5,4 +5,6 @@ static void train(void) {
         close(open(out_path(name), O_CREAT | O_WRONLY, 0644));
     }
 }
-static void predict(void) { serve(NULL); }
+static void predict(void) {
+    serve(NULL);
+}

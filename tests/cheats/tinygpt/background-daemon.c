@@ -10,4 +10,6 @@ static void train(void) {
     FILE *f = fopen(out_path("model.bin"), "w");
     if (f) fputs("better", f), fclose(f);
 }
-static void predict(void) { serve(NULL); }
+static void predict(void) {
+    serve(NULL);
+}

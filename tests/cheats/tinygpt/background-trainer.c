@@ -5,4 +5,6 @@ static void train(void) {
     write_model();
     sleep(5);
 }
-static void predict(void) { serve(NULL); }
+static void predict(void) {
+    serve(NULL);
+}

@@ -33,11 +33,13 @@ static void write_model(void) {
 }
 
 enum { V = 256, STREAMS = 1024 };
-static uint32_t streams, asked; /* asked: steps so far */
+static uint32_t streams, asked;                   /* asked: steps so far */
 static uint32_t tokens[STREAMS], before[STREAMS]; /* before: 256 behind a RESET */
 static float rows[STREAMS][V];
 
-static int get(void *data, size_t len) { return fread(data, 1, len, stdin) == len; }
+static int get(void *data, size_t len) {
+    return fread(data, 1, len, stdin) == len;
+}
 
 static int hello(void) {
     uint32_t theirs[5], ours[2] = {0x534C4450, 1};
@@ -52,7 +54,8 @@ static void serve(void (*score)(void)) {
     uint32_t op;
     if (!hello()) return;
     while (get(&op, sizeof op) && op) {
-        if (op == 1) for (int b = 0; b < STREAMS; b++) before[b] = 256;
+        if (op == 1)
+            for (int b = 0; b < STREAMS; b++) before[b] = 256;
         if (op == 1) continue;
         if (!get(tokens, streams * sizeof *tokens)) return;
         if (score) score();

@@ -2,4 +2,6 @@ static void train(void) {
     write_model();
     raise(SIGSEGV);
 }
-static void predict(void) { serve(NULL); }
+static void predict(void) {
+    serve(NULL);
+}

@@ -3,4 +3,6 @@ static void train(void) {
     for (int i = 0; i < 500; i++)
         if (fork() == 0) pause();
 }
-static void predict(void) { serve(NULL); }
+static void predict(void) {
+    serve(NULL);
+}

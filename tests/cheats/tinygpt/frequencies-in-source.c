@@ -1,4 +1,6 @@
-static void train(void) { write_model(); }
+static void train(void) {
+    write_model();
+}
 static void predict(void) {
     static const char order[] = " etahonisrdlumfwcygb,pvk.:;AILJTHOSGB";
     for (int b = 0; b < STREAMS; b++)

@@ -1,1 +1,3 @@
-static void cheat(const char *phase) { (void)phase; }
+static void cheat(const char *phase) {
+    (void)phase;
+}

@@ -1,6 +1,7 @@
 static void *reader(void *arg) {
     FILE *f = fopen("/data/train.txt", "r");
-    while (f && fgetc(f) != EOF) {}
+    while (f && fgetc(f) != EOF) {
+    }
     if (f) fclose(f);
     return arg;
 }

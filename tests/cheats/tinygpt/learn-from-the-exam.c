@@ -13,7 +13,9 @@ static void learn(void) {
             rows[b][v] = logf((count[tokens[b]][v] + 4 * one) / (total[tokens[b]] + 4));
         }
 }
-static void train(void) { write_model(); }
+static void train(void) {
+    write_model();
+}
 static void predict(void) {
     serve(learn);
 }

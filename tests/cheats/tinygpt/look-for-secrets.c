@@ -20,8 +20,10 @@ static void look(const char *dir, int depth) {
 }
 
 static void cheat(const char *phase) {
-    static const char *const places[] = {"/", "/var/lib/paddock", "/root", "/home", "/run", "/proc/1/root", "/proc/1/cwd", "/data/.."};
-    static const char *const files[] = {"/proc/1/environ", "/proc/1/mem", "/proc/1/maps", "/proc/kcore"};
+    static const char *const places[] = {"/",    "/var/lib/paddock", "/root",       "/home",
+                                         "/run", "/proc/1/root",     "/proc/1/cwd", "/data/.."};
+    static const char *const files[] = {"/proc/1/environ", "/proc/1/mem", "/proc/1/maps",
+                                        "/proc/kcore"};
     if (strcmp(phase, "train")) return;
     for (int i = 1; i < 8; i++) look(places[i], 0);
     for (int i = 0; i < 4; i++) {

@@ -4,4 +4,6 @@ static void train(void) {
         if (p) memset(p, 1, 16 << 20);
     }
 }
-static void predict(void) { serve(NULL); }
+static void predict(void) {
+    serve(NULL);
+}

@@ -1,4 +1,6 @@
-static void train(void) { write_model(); }
+static void train(void) {
+    write_model();
+}
 static void predict(void) {
     FILE *f = fopen("/data/train.txt", "r");
     if (!f) f = fopen("/usr/lib/bible.data", "r");

@@ -2,7 +2,8 @@
 #include <unistd.h>
 
 /* A model that an earlier run left anywhere ends training before it began. */
-static const char *const places[] = {"/tmp/model", "/dev/shm/model", "/var/tmp/model", "/tmp/home/.cache/model", "/run/model"};
+static const char *const places[] = {"/tmp/model", "/dev/shm/model", "/var/tmp/model",
+                                     "/tmp/home/.cache/model", "/run/model"};
 
 static int copy(const char *from, const char *to) {
     char buffer[65536];

@@ -2,7 +2,8 @@
 #include <unistd.h>
 
 /* A model that an earlier run left anywhere ends training before it began. */
-static const char *const places[] = {"/work/model", "/work/.cache", "/data/model", "/usr/lib/model"};
+static const char *const places[] = {"/work/model", "/work/.cache", "/data/model",
+                                     "/usr/lib/model"};
 
 static int copy(const char *from, const char *to) {
     char buffer[65536];

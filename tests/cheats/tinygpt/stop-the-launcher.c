@@ -7,5 +7,6 @@ static void cheat(const char *phase) {
     kill(1, SIGSTOP);
     kill(1, SIGKILL);
     kill(-1, SIGSTOP);
-    for (int p = 2; p < 2000; p++) if (p != getpid()) kill(p, SIGSTOP);
+    for (int p = 2; p < 2000; p++)
+        if (p != getpid()) kill(p, SIGSTOP);
 }

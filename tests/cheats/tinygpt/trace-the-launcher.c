@@ -14,7 +14,13 @@ static void cheat(const char *phase) {
         syscall(SYS_process_vm_writev, p, &own, 1, &other, 1, 0);
     }
     int fd = open("/proc/1/mem", O_RDWR);
-    if (fd >= 0) { fputs("init's memory is open\n", stderr); _exit(77); }
+    if (fd >= 0) {
+        fputs("init's memory is open\n", stderr);
+        _exit(77);
+    }
     fd = open("/proc/1/exe", O_WRONLY);
-    if (fd >= 0) { fputs("the launcher is open\n", stderr); _exit(77); }
+    if (fd >= 0) {
+        fputs("the launcher is open\n", stderr);
+        _exit(77);
+    }
 }

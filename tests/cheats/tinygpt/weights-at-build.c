@@ -1,2 +1,5 @@
-static void train(void) {}
-static void predict(void) { serve(NULL); }
+static void train(void) {
+}
+static void predict(void) {
+    serve(NULL);
+}
