@@ -360,10 +360,13 @@ static void check_race(const struct task *t, const struct json *doc, struct faul
         fault_at(faults, json_find(doc, "metric"), "time-to-target needs a target");
     if (t->record_count == 1)
         fault_at(faults, json_find(doc, "records"), "time-to-target needs at least two records");
-    if (t->floor_ms && t->floor_ms >= t->train.limits.wall_ms)
-        fault_at(faults, json_find(doc, "floor"), "must lie below the train phase's wall_ms");
     if (!json_find(doc, "measure"))
         fault_at(faults, doc, "time-to-target needs the key \"measure\"");
+}
+
+static void check_floor(const struct task *t, const struct json *doc, struct faults *faults) {
+    if (t->floor_ms && t->train.limits.wall_ms && t->floor_ms >= t->train.limits.wall_ms)
+        fault_at(faults, json_find(doc, "floor"), "must lie below the train phase's wall_ms");
 }
 
 static void check_examiner(const struct task *t, const struct json *doc, struct faults *faults) {
@@ -386,5 +389,6 @@ void task_decode(const struct json *doc, struct task *t, struct faults *faults) 
     FIELDS_READ(faults, doc, task_fields, t);
     check_names(t, doc, faults);
     check_race(t, doc, faults);
+    check_floor(t, doc, faults);
     check_examiner(t, doc, faults);
 }

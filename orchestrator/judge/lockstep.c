@@ -47,7 +47,9 @@ double lockstep_bits(const float *scores, uint32_t vocabulary, uint32_t token, u
         if (scores[i] > most) most = scores[i];
     }
     for (uint32_t i = 0; i < vocabulary; i++) sum += exp(scores[i] - most);
-    return (log(sum) + most - scores[token]) / M_LN2;
+    /* The difference first: beside a huge score the logarithm would be lost, and
+     * equal scores of 1e30 cost nothing. */
+    return (log(sum) + (most - scores[token])) / M_LN2;
 }
 
 __attribute__((format(printf, 3, 4))) static int

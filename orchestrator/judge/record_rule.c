@@ -3,6 +3,7 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "orchestrator/judge/fsr.h"
+#include "orchestrator/judge/rule.h"
 
 #include <math.h>
 
@@ -51,7 +52,7 @@ struct record_finding record_rule_judge(const struct record_rule *rule, const do
     bool mean_meets = margin_of(rule, shown) >= 0;
     f.p = p_of(rule, metrics, runs, f.mean);
     f.met = mean_meets && (rule->p <= 0 || f.p < rule->p);
-    if (!f.met) f.rule = mean_meets ? "target-not-significant" : "target-missed";
+    if (!f.met) f.rule = mean_meets ? RULE_TARGET_UNSURE : RULE_TARGET_MISSED;
     /* Missed is settled when the mean is as clearly on the wrong side; met when
      * the chance of a look before the last one is paid for. */
     if (rule->p > 0) f.settled = f.met ? f.p < rule->p / LOOKS : f.p > 1 - rule->p;

@@ -8,6 +8,7 @@
 
 /* What was measured or examined. */
 #define RULE_TARGET_MISSED      "target-missed"
+#define RULE_TARGET_UNSURE      "target-not-significant"
 #define RULE_NOT_FINITE         "not-finite"
 #define RULE_LOCKSTEP_BROKEN    "lockstep-broken"
 #define RULE_EXAMINE_STATE      "examine-state"

@@ -77,7 +77,7 @@ def dialogues():
 
     def answer(streams, tokens, rounds, vocabulary, tail=b""):
         head = bytes([0, streams - 1, tokens - 1, rounds - 1, vocabulary - 4, 7])
-        scores = [0.25 * (i % 9) for i in range(streams * tokens * rounds * vocabulary)]
+        scores = [0.25 * (i % vocabulary) for i in range(streams * tokens * (rounds + 1) * vocabulary)]
         return head + hello + struct.pack(f"<{len(scores)}f", *scores) + tail
 
     put("lockstep", "complete", answer(1, 1, 1, 4))

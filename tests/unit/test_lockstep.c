@@ -40,6 +40,7 @@ enum trick {
     COUNTS,      /* sure that the next token is one more than this one */
     HUGE_SCORES, /* finite, but at the ends of float */
     SCALED,      /* scores of 1000 for everything: not normalised */
+    INFLATED,    /* the same with 1e38, beside which the logarithm of the sum is nothing */
     SAYS_NAN,
     SAYS_INFINITE,
     SHORT,
@@ -75,6 +76,7 @@ static void put(int fd, const void *data, size_t len) {
 
 static void fill_row(enum trick trick, float *row, uint32_t token) {
     for (int i = 0; i < V; i++) row[i] = trick == SCALED ? 1000.0F : 0.0F;
+    for (int i = 0; i < V && trick == INFLATED; i++) row[i] = 1e38F;
     if (trick == COUNTS) row[(token + 1) % V] = 60.0F;
     if (trick == HUGE_SCORES)
         for (int i = 0; i < V; i++) row[i] = i % 2 ? 3e38F : -3e38F;
@@ -179,6 +181,7 @@ static void knowing_costs_nothing(void **state) {
 static void what_is_scaled_up_is_normalised(void **state) {
     (void)state;
     expect_complete(SCALED, 8, 1e-12);
+    expect_complete(INFLATED, 8, 1e-12);
 }
 
 /* What is asked again is answered the same by a function of the tokens since the

@@ -167,8 +167,10 @@ static void permissions_are_read(void **state) {
     static const struct {
         const char *name;
         bool loopback, exec_workspace, exec_tmp;
-    } cases[] = {
-        {"strict", false, true, false}, {"train", true, true, true}, {"build", false, true, true}};
+    } cases[] = {{"strict", false, true, false},
+                 {"train", true, true, true},
+                 {"build", false, true, true},
+                 {"compile", false, false, false}};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         _cleanup_error_ struct error err = {0};
         _cleanup_policy_ struct policy p = {0};
@@ -189,7 +191,7 @@ static void permissions_are_read(void **state) {
  * them when read as strangers. */
 static void shipped_policies_pass_the_checks(void **state) {
     (void)state;
-    static const char *const names[] = {"strict", "train", "build"};
+    static const char *const names[] = {"strict", "train", "build", "compile"};
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         _cleanup_error_ struct error err = {0};
         _cleanup_policy_ struct policy p = {0};
@@ -243,7 +245,7 @@ static void the_list_is_sorted_and_of_one_folder(void **state) {
     unsetenv("PADDOCK_POLICIES");
     _cleanup_strv_ char **own = NULL;
     assert_int_equal(policy_list(&own, NULL), 0);
-    assert_int_equal(strv_len(own), 3);
+    assert_int_equal(strv_len(own), 4);
     assert_string_equal(own[0], "build");
     assert_int_equal(tree_remove(dir, NULL), 0);
 }

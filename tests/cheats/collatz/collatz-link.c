@@ -1,0 +1,5 @@
+int main(void) {
+    if (symlink("/examine/verify.c", answer("answer.txt"))) {
+    }
+    return 0;
+}

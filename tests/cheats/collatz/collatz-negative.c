@@ -1,0 +1,4 @@
+int main(void) {
+    say("answer.txt", "-1000000000001\n");
+    return 0;
+}

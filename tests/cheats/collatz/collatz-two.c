@@ -1,0 +1,5 @@
+int main(void) {
+    say("answer.txt", "1000000000000\n");
+    say("answer2.txt", "1000000000001\n");
+    return 0;
+}

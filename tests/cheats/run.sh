@@ -1,0 +1,194 @@
+#!/usr/bin/env bash
+# The cheat corpus: hands in every submission of the table to a daemon of its own,
+# through the public API, and compares outcome and rule with what the table expects.
+#
+#     run.sh [--fast] [--tap] [--keep] [NAME...]
+#
+# --fast leaves out what needs long training or a long wait; --tap prints one line
+# of TAP each instead of the table. Last line: "N held, N through". See README.md.
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+: "${PADDOCK_BIN:?the folder of the programs}"
+export PADDOCK_BIN
+
+fast=0 tap=0 keep=0 names=()
+for arg in "$@"; do
+    case $arg in
+    --fast) fast=1 ;;
+    --tap) tap=1 ;;
+    --keep) keep=1 ;;
+    -*) echo "cheats: unknown option $arg" >&2 && exit 2 ;;
+    *) names+=("$arg") ;;
+    esac
+done
+
+place=$(mktemp -d /tmp/paddock-cheats-XXXXXX)
+export PADDOCK_STATE=$place/state PADDOCK_SOCKET=$place/sock NO_COLOR=1
+# A task with a floor of time: collatz, which nobody has done in less than ten seconds.
+export PADDOCK_TASKS=$place/tasks
+mkdir "$PADDOCK_TASKS"
+cp -r "$here/../../tasks/catalog/collatz" "$PADDOCK_TASKS/floored"
+jq '.name = "floored" | .floor = {ms: 10000, why: "for this test: 10 s, since honest searches use all of their 15"}' \
+    "$here/../../tasks/catalog/collatz/task.json" >"$PADDOCK_TASKS/floored/task.json"
+# shellcheck disable=SC2317 # the trap reaches it
+cleanup() {
+    "$PADDOCK_BIN/paddock" daemon stop --now >/dev/null 2>&1
+    for _ in $(seq 50); do
+        "$PADDOCK_BIN/paddock" daemon status >/dev/null 2>&1 || break
+        sleep 0.1
+    done
+    if [ $keep -eq 1 ]; then echo "cheats: kept $place" >&2; else rm -rf "$place"; fi
+}
+trap cleanup EXIT
+
+api() { # api METHOD PATH [BODY-FILE]
+    curl -sS --unix-socket "$PADDOCK_SOCKET" -X "$1" -H 'Content-Type: application/json' \
+        ${3:+--data-binary "@$3"} "http://paddock/v1$2"
+}
+
+# ---- what is handed in --------------------------------------------------------
+
+# The edits of a submission as a JSON array.
+edits_of() { # edits_of FOLDER FILE HOW
+    local dir=$here/${1/floored/collatz} file=$2
+    case $3 in
+    edits) cat "$dir/$file.json" ;;
+    gen) bash "$dir/$file.gen" ;;
+    build)
+        jq -n --rawfile build "$dir/$file.sh" '[{op: "write", path: "build.sh", content: $build}]'
+        ;;
+    whole)
+        local source=gpt.c build=$dir/$file.sh
+        [ "$1" = tinygpt ] || source=collatz.c
+        if [ ! -f "$build" ]; then
+            build=$place/build.sh
+            echo "cc -O1 -w -pthread -o ${source%.c} $source -lm" >"$build"
+        fi
+        jq -n --rawfile common "$dir/common.h" --rawfile own "$dir/$file.c" --rawfile build "$build" \
+            --arg path "$source" '[{op: "write", path: $path, content: ($common + $own)},
+                {op: "write", path: "build.sh", content: $build}]'
+        ;;
+    patch)
+        # Into record 8: the cheat before everything, its hooks where it may act.
+        jq -n --rawfile own "$dir/$file.c" '
+            ["/* ---- what is trained", "int main(int argc, char **argv) {\n", "            if (fwrite(s.logits"] as $at |
+            [{op: "replace", path: "gpt.c", search: $at[0], replace: ("#include <unistd.h>\n" + $own + "\n" + $at[0])},
+             {op: "replace", path: "gpt.c", search: $at[1], replace: ($at[1] + "    cheat(argc > 1 ? argv[1] : \"\");\n")},
+             {op: "replace", path: "gpt.c", search: $at[2],
+              replace: ("#ifdef CHEAT_SCORES\n            cheat_scores(s.logits, tokens, (int)n);\n#endif\n" + $at[2])}]'
+        ;;
+    esac
+}
+
+declare -A experiment root version refused
+open_experiment() { # open_experiment TASK:STEP
+    [ -n "${experiment[$1]:-}" ] && return
+    jq -n --arg task "$1" '{task: $task, agent: "cheats"}' >"$place/body"
+    local answer
+    answer=$(api POST /experiments "$place/body")
+    experiment[$1]=$(jq -r '.id // empty' <<<"$answer")
+    root[$1]=$(jq -r '.versions[0].id // empty' <<<"$(api GET "/experiments/${experiment[$1]}")")
+    if [ -z "${root[$1]}" ]; then
+        echo "cheats: no experiment of $1: $answer" >&2
+        exit 1
+    fi
+}
+
+submit() { # submit NAME TASK:STEP HOW
+    local name=$1 task=$2 how=${3%%:*} file=${1} answer base=null
+    [ "$how" != "$3" ] && file=${3#*:}
+    [ "$task" = tinygpt:7 ] && base='"next-record"'
+    open_experiment "$task"
+    edits_of "${task%:*}" "$file" "$how" >"$place/edits" || echo '[]' >"$place/edits"
+    jq -n --arg parent "${root[$task]}" --arg name "$name" --argjson base "$base" --slurpfile edits "$place/edits" \
+        '{parent: $parent, hypothesis: $name, edits: $edits[0]} + if $base then {base: $base} else {} end' >"$place/body"
+    answer=$(api POST "/experiments/${experiment[$task]}/versions" "$place/body")
+    version[$name]=$(jq -r '.id // empty' <<<"$answer")
+    refused[$name]=$(jq -r 'if .id then empty else "refused " + (.rule // "no rule: \(.detail)") end' <<<"$answer")
+}
+
+wait_for() { # the version's document when it is over
+    local doc
+    while doc=$(api GET "/versions/$1"); do
+        case $(jq -r .state <<<"$doc") in done | cancelled) break ;; esac
+        sleep 0.2
+    done
+    printf '%s' "$doc"
+}
+
+# ---- what came of it ----------------------------------------------------------
+
+honest_s='' # the least time of record 8 in this session
+# got DOC: "outcome rule seconds metric"
+got() { jq -r '[.outcome, .rule // "-", .seconds // 0, .metric // 0] | map(tostring) | join(" ")' <<<"$1"; }
+
+# A cheat that is possible but pointless: valid, and no faster than honest work. For
+# collatz the metric is the score, and one step more than any honest start is a gain.
+no_gain() { # no_gain TASK SECONDS METRIC
+    case $1 in
+    collatz*) jq -ne --argjson m "$3" '$m < 1000' >/dev/null ;;
+    *) jq -ne --argjson s "$2" --argjson h "${honest_s:-0}" '$h > 0 and $s >= 0.7 * $h' >/dev/null ;;
+    esac
+}
+
+held=0 through=0
+judge() { # judge NAME TASK OUTCOME RULE WHAT
+    local name=$1 said outcome rule seconds metric good=0 shown
+    if [ -n "${refused[$name]}" ]; then
+        said=${refused[$name]}
+        [ "$said" = "$3 $4" ] && good=1
+        shown=$said
+    else
+        read -r outcome rule seconds metric <<<"$(got "$(wait_for "${version[$name]}")")"
+        shown="$outcome $rule"
+        if [ "$4" = no-gain ]; then
+            shown=$(printf '%s %.3f s' "$shown" "$seconds")
+            [ "$outcome" = "$3" ] && no_gain "$2" "$seconds" "$metric" && good=1
+        elif [ "$outcome $rule" = "$3 $4" ]; then
+            good=1
+        fi
+    fi
+    if [ $good -eq 1 ]; then held=$((held + 1)); else through=$((through + 1)); fi
+    if [ $tap -eq 1 ]; then
+        [ $good -eq 1 ] || printf 'not '
+        printf 'ok - %s: %s is %s %s\n' "$name" "$5" "$3" "$4"
+        [ $good -eq 1 ] || printf '  got %s\n' "$shown"
+    else
+        printf '%-4s %-24s %-38s %s\n' "$([ $good -eq 1 ] && echo ok || echo '!!')" "$name" "$3 $4" "$shown"
+    fi
+}
+
+wanted() { # wanted NAME WHEN
+    if [ ${#names[@]} -gt 0 ]; then
+        case " ${names[*]} honest-fast " in *" $1 "*) return 0 ;; *) return 1 ;; esac
+    fi
+    [ $fast -eq 0 ] || [ "$2" = fast ]
+}
+
+# rows: the table without comments, one row a line, its fields in R.
+rows=()
+while IFS= read -r line; do rows+=("$line"); done < <(grep -v '^#' "$here/table")
+row() { IFS='|' read -ra R <<<"${1// | /|}"; }
+
+"$PADDOCK_BIN/paddock" ls >/dev/null || exit 1
+for line in "${rows[@]}"; do
+    row "$line"
+    wanted "${R[0]}" "${R[3]}" && submit "${R[0]}" "${R[1]}" "${R[2]}"
+done
+
+# Honest work once more, behind all others: the lesser time counts.
+submit honest-again tinygpt:7 patch:honest-fast
+# Of all honest runs of record 8 the least, so that noise can only forgive.
+for name in honest-fast honest-again; do
+    [ -n "${version[$name]:-}" ] || continue
+    seconds=$(wait_for "${version[$name]}" | jq 'if .outcome == "valid" then .seconds else empty end')
+    [ -z "$seconds" ] || honest_s=$(jq -n --argjson a "$seconds" --argjson b "${honest_s:-$seconds}" '[$a, $b] | min')
+done
+
+[ $tap -eq 1 ] || printf '%-4s %-24s %-38s %s\n' '' CHEAT EXPECTED GOT
+for line in "${rows[@]}"; do
+    row "$line"
+    wanted "${R[0]}" "${R[3]}" && judge "${R[0]}" "${R[1]}" "${R[5]}" "${R[6]}" "${R[7]}"
+done
+[ $tap -eq 1 ] || printf 'honest time %.3f s\n%d held, %d through\n' "${honest_s:-0}" $held $through
+[ $through -eq 0 ] && [ $held -gt 0 ]

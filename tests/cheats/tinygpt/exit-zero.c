@@ -1,0 +1,6 @@
+static void train(void) {
+    _exit(0);
+}
+static void predict(void) {
+    serve(NULL);
+}

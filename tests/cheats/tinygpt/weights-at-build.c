@@ -1,0 +1,5 @@
+static void train(void) {
+}
+static void predict(void) {
+    serve(NULL);
+}
