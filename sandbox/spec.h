@@ -71,6 +71,11 @@ struct spec_limits {
 
 enum spec_clock { CLOCK_PROCESS }; /* gated and lines: later */
 
+enum spec_lane {
+    LANE_YIELD, /* goes out of the way of timed runs */
+    LANE_TIMED, /* wants its cpus for itself while the clock runs */
+};
+
 struct spec {
     char *id; /* str_is_name(); unique among live sandboxes */
     char **argv;
@@ -90,6 +95,7 @@ struct spec {
 
     struct spec_limits limits;
     char *cpus; /* cpu list such as "0-1"; NULL: all */
+    enum spec_lane lane;
     enum spec_clock clock;
     enum spec_stdio stdin_mode, stdout_mode, stderr_mode;
 

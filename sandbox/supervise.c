@@ -111,6 +111,7 @@ static void kill_program(struct run *r, struct loop *l) {
      * after the other: begun everywhere at once, a large tree is gone sooner. */
     tell_init(r, CONTROL_KILL);
     cgroup_strike(r->cg);
+    quiet_thaw(r); /* v1 lets nobody die frozen */
     arm(l->deadline, clock_mono_ns() + KILL_PATIENCE_MS * NS_PER_MS);
 }
 
@@ -119,7 +120,8 @@ static void end(struct run *r, struct loop *l, enum ended ended, int64_t grace_m
     if (r->decided || r->reported) return;
     r->decided = true;
     r->result->ended = ended;
-    if (grace_ms <= 0) {
+    /* No grace for who is frozen: it would run beside the timed run. */
+    if (grace_ms <= 0 || r->quiet.frozen) {
         kill_program(r, l);
         return;
     }
@@ -147,6 +149,7 @@ static void on_control(struct run *r, struct loop *l) {
         r->result->t_clock_stop = clock_mono_ns();
         mark(r, STEP_ENDED);
         r->reported = true;
+        quiet_thaw(r);
         r->status = message.status;
         r->usage = message.usage;
     } else if (n == 0) {
@@ -189,6 +192,11 @@ static void on_look(struct run *r, struct loop *l) {
     uint64_t times;
     enum ended ended = ENDED_EXIT;
     if (read(l->look, &times, sizeof times) < 0 || r->decided || r->reported) return;
+    int64_t away = quiet_look(r);
+    if (away) {
+        arm(l->look, clock_mono_ns() + away);
+        return;
+    }
     if (watch_look(&r->watch, &ended)) end(r, l, ended, 0);
     else arm(l->look, clock_mono_ns() + watch_pause(&r->watch));
 }

@@ -8,6 +8,7 @@
 
 #include "sandbox/fence.h"
 #include "sandbox/output.h"
+#include "sandbox/quiet.h"
 #include "sandbox/watch.h"
 #include "sandbox/witness.h"
 
@@ -17,6 +18,7 @@
 #include <sys/types.h>
 
 struct learn; /* learn.h */
+struct live;  /* live.h */
 
 /* The launcher's epoll loop. */
 struct loop {
@@ -32,6 +34,8 @@ struct run {
     const struct spec *spec;
     struct fence *fence;
     struct cgroup *cg;
+    struct live *live; /* our entry in the registry; borrowed */
+    struct quiet quiet;
     struct result *result;
     struct output output;
     struct watch watch;
