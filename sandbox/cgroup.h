@@ -107,6 +107,8 @@ int cgroup_kill(struct cgroup *cg, struct error *err);
  * the kernel cannot. */
 bool cgroup_strike(const struct cgroup *cg);
 int cgroup_freeze(struct cgroup *cg, bool frozen, struct error *err);
+/* Moves all of it to these cpus, where the groups have a cpuset (CGROUP_CPUSET). */
+int cgroup_move(struct cgroup *cg, const char *cpus, struct error *err);
 
 /* The folders made, NULL-terminated, absolute: for the live registry. */
 char *const *cgroup_paths(const struct cgroup *cg);

@@ -1,5 +1,5 @@
 /*
- * Ending and freezing all that is in a sandbox's groups.
+ * Ending, freezing and moving all that is in a sandbox's groups.
  *
  * cgroup.kill is atomic and one write. Without it we forbid forks (pids.max 0),
  * signal whoever is listed, and repeat; only when that does not converge do we
@@ -109,6 +109,14 @@ int cgroup_freeze(struct cgroup *cg, bool frozen, struct error *err) {
     if (done) return 0;
     return error_set(err, ERROR_BUSY, "%s: did not become %s", g->path,
                      frozen ? "frozen" : "thawed");
+}
+
+int cgroup_move(struct cgroup *cg, const char *cpus, struct error *err) {
+    const struct cgroup_group *g = cgroup_group_of(cg, CGROUP_CPUSET);
+    if (!g)
+        return error_set(err, ERROR_UNSUPPORTED, "cpus: %s", cg->controls[CGROUP_CPUSET].detail);
+    if (cgroup_write(g->fd, "cpuset.cpus", cpus) == 0) return 0;
+    return error_sys(err, errno, "%s/cpuset.cpus", g->path);
 }
 
 /* With forks forbidden, killing the listed ones converges. That counts as

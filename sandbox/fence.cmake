@@ -1,5 +1,6 @@
 # spec and result: what callers of the launcher need to know.
-add_library(paddock_sandbox STATIC spec.c spec_clock.c spec_limits.c result.c result_violation.c request.c)
+add_library(paddock_sandbox STATIC spec.c spec_clock.c spec_limits.c result.c result_quiet.c
+                                   result_violation.c request.c)
 target_link_libraries(paddock_sandbox PUBLIC paddock_common)
 
 # The fence itself, and the launcher.
@@ -26,6 +27,7 @@ add_library(
   order.c
   output.c
   plan.c
+  quiet.c
   report.c
   run_folder.c
   seed.c

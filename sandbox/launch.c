@@ -7,6 +7,7 @@
 #include "sandbox/collect.h"
 #include "sandbox/janitor.h"
 #include "sandbox/learn.h"
+#include "sandbox/lease.h"
 #include "sandbox/listener.h"
 #include "sandbox/live.h"
 #include "sandbox/report.h"
@@ -157,6 +158,7 @@ static int take_host(struct launch *l, const char *name, const struct spec_limit
                      const char *cpus, struct error *err) {
     if (identity_detect(&l->fence.identity, err) < 0 || live_register(name, &l->live, err) < 0)
         return -1;
+    l->run.live = l->live;
     mark(l, STEP_REGISTERED);
     if (take_groups(l, name, limits, cpus, err) < 0 || take_ids(l, err) < 0) return -1;
     return live_record_cgroups(l->live, cgroup_paths(l->run.cg), err);
@@ -203,6 +205,7 @@ static int prepare_host(struct launch *l, struct error *err) {
         if (cgroup_limit(l->run.cg, &spec->limits, spec->cpus) < 0)
             return error_set(err, ERROR_INTERNAL, "these limits need other groups");
         note_groups(l);
+        lease_answer(l->live, LEASE_BACK, 0);
     } else if (take_host(l, spec->id, &spec->limits, spec->cpus, err) < 0 ||
                load_policy(l, err) < 0 ||
                tell_of_host(l, strcmp(spec->image, "host") == 0, err) < 0) {
@@ -222,8 +225,7 @@ static int prepare_order(struct launch *l, struct error *err) {
     return 0;
 }
 
-/* SIGTERM, SIGINT and SIGHUP become events; a closed pipe an errno. */
-static int take_signals(struct run *r, struct error *err) {
+int launch_block_signals(struct error *err) {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
@@ -231,8 +233,8 @@ static int take_signals(struct run *r, struct error *err) {
     sigaddset(&set, SIGHUP);
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         return error_sys(err, errno, "signals");
-    r->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return r->signals < 0 ? error_sys(err, errno, "signalfd") : 0;
+    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return fd < 0 ? error_sys(err, errno, "signalfd") : fd;
 }
 
 /* ---- the clone ---- */
@@ -323,7 +325,7 @@ static int start(struct launch *l, struct error *err) {
     if (picky && (report(l, err) < 0 || report_check(r->spec, r->result, err) < 0)) return -1;
     r->result->t_ready = clock_mono_ns();
     mark(l, STEP_REPORTED);
-    if (supervise_release(r, err) < 0) return -1;
+    if (quiet_begin(r, err) < 0 || supervise_release(r, err) < 0) return -1;
     if (l->fence.elsewhere.stay && elsewhere_return(&l->fence.elsewhere, err) < 0) return -1;
     /* All else while the program starts. */
     l->janitor = !weaken("janitor") && janitor_start(r->cg, l->live);
@@ -354,6 +356,7 @@ static void give_back(struct launch *l) {
      * once nothing of the program is left there is no need to see it. */
     if (l->janitor) supervise_let_go(r);
     else supervise_kill(r);
+    quiet_end(r);
     output_close(&r->output);
     supervise_close(r);
     gate_close(r);
@@ -403,7 +406,8 @@ struct launch *launch_open(struct fence_page *page, bool ahead, struct error *er
     }
     launch_init(l, page);
     /* Signals first: told to stop from now on, we still give everything back. */
-    if (take_signals(&l->run, err) == 0 && clone_init(l, ahead, err) == 0) return l;
+    l->run.signals = launch_block_signals(err);
+    if (l->run.signals >= 0 && clone_init(l, ahead, err) == 0) return l;
     give_back(l);
     free(l);
     return NULL;
@@ -411,7 +415,10 @@ struct launch *launch_open(struct fence_page *page, bool ahead, struct error *er
 
 int launch_ahead(struct launch *l, const char *name, struct error *err) {
     static const struct spec_limits none;
-    return take_host(l, name, &none, NULL, err) < 0 ? -1 : tell_of_host(l, true, err);
+    if (take_host(l, name, &none, NULL, err) < 0 || tell_of_host(l, true, err) < 0) return -1;
+    lease_answer(l->live, LEASE_IDLE, 0);
+    l->run.quiet.ready_ahead = true;
+    return 0;
 }
 
 bool launch_fits(const struct spec *spec) {
@@ -426,7 +433,9 @@ int launch_signals(const struct launch *l) {
 
 static int run_all(struct launch *l, struct error *err) {
     if (start(l, err) < 0 && explain_start(&l->run, err) < 0) return -1;
-    if (supervise(&l->run, err) < 0 || collect(l, err) < 0) return -1;
+    int supervised = supervise(&l->run, err);
+    quiet_end(&l->run);
+    if (supervised < 0 || collect(l, err) < 0) return -1;
     return l->run.learn ? learn_deliver(l->run.learn, l->dir_fd, err) : 0;
 }
 
@@ -441,6 +450,7 @@ int launch_run(struct launch *l, const struct spec *spec, int dir_fd, bool print
     result->pressure_io_ns = result->frequency_khz = -1;
     result->io_read_bytes = result->io_write_bytes = -1;
     result_know_nothing(result);
+    result->quiet.others = result->quiet.loud = -1;
     if (run_all(l, &why) < 0) fail(result, &why);
     result->t_done = clock_mono_ns();
     mark(l, STEP_COLLECTED);

@@ -11,6 +11,9 @@
 
 struct launch;
 
+/* SIGTERM, SIGINT and SIGHUP become events, of the descriptor returned; a closed pipe
+ * an errno. -1 on error. launch_open() does this itself. */
+int launch_block_signals(struct error *err);
 /* Clones an init that begins with what every run needs; `page` is fresh from
  * fence_page_new(); `ahead`: launch_ahead() comes next. From here on SIGTERM, SIGINT
  * and SIGHUP cancel. */

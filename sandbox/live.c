@@ -37,6 +37,7 @@ struct live {
     int64_t started;
     int64_t id_base; /* 0: none */
     char **cgroups;  /* NULL: not recorded yet */
+    bool saw_leases;
 };
 
 /* ---- the text of an entry ---- */
@@ -113,18 +114,20 @@ static DIR *list_entries(int dir) {
     return d;
 }
 
-static bool is_entry(const char *name) {
+bool live_is_entry(const char *name) {
     return str_is_name(name) && strcmp(name, "ids") != 0;
 }
 
-static int sweep_in(int dir, struct error *err) {
+/* *leases, where it is asked for: whether there are leases of timed runs. */
+static int sweep_in(int dir, bool *leases, struct error *err) {
     if (weaken("sweep")) return 0;
     _cleanup_closedir_ DIR *d = list_entries(dir);
     if (!d) return error_sys(err, errno, "live registry");
     int swept = 0;
     bool failed = false;
     for (struct dirent *e; (e = readdir(d));) {
-        if (!is_entry(e->d_name)) continue;
+        if (leases && strcmp(e->d_name, LEASE_FOLDER) == 0) *leases = true;
+        if (!live_is_entry(e->d_name)) continue;
         _cleanup_close_ int fd = live_lock(dir, e->d_name, false);
         if (fd < 0) continue; /* alive, or gone meanwhile */
         if (sweep_locked(fd, e->d_name, failed ? NULL : err) < 0) {
@@ -138,7 +141,7 @@ static int sweep_in(int dir, struct error *err) {
 
 int live_sweep(struct error *err) {
     _cleanup_close_ int dir = live_dir_open(err);
-    return dir < 0 ? -1 : sweep_in(dir, err);
+    return dir < 0 ? -1 : sweep_in(dir, NULL, err);
 }
 
 /* ---- registering ---- */
@@ -179,7 +182,8 @@ static int occupy(struct live *l, struct error *err) {
     _cleanup_error_ struct error swept = {0};
     l->dir = live_dir_open(err);
     if (l->dir < 0) return -1;
-    if (sweep_in(l->dir, &swept) < 0) log_warn("sweep of dead sandboxes: %s", error_text(&swept));
+    if (sweep_in(l->dir, &l->saw_leases, &swept) < 0)
+        log_warn("sweep of dead sandboxes: %s", error_text(&swept));
     l->fd = lock_entry(l->dir, l->id, err);
     if (l->fd < 0) return -1;
     struct stat st;
@@ -191,7 +195,7 @@ static int occupy(struct live *l, struct error *err) {
 
 int live_register(const char *id, struct live **out, struct error *err) {
     *out = NULL;
-    if (!is_entry(id)) return error_set(err, ERROR_INVALID, "not a name for a sandbox");
+    if (!live_is_entry(id)) return error_set(err, ERROR_INVALID, "not a name for a sandbox");
     struct live *l = calloc(1, sizeof *l);
     if (!l) return error_sys(err, ENOMEM, "live entry %s", id);
     l->dir = l->fd = l->slot_fd = -1;
@@ -261,7 +265,7 @@ int live_record_cgroups(struct live *l, char *const *paths, struct error *err) {
 }
 
 int live_rename(struct live *l, const char *id, struct error *err) {
-    char *copy = is_entry(id) ? strdup(id) : NULL;
+    char *copy = live_is_entry(id) ? strdup(id) : NULL;
     if (!copy) return error_set(err, ERROR_INVALID, "not a name for a sandbox");
     /* The lock is the file's, and goes along. A dead one of that name was swept
      * when its successor registered, unless that was just now; and one that has
@@ -271,7 +275,7 @@ int live_rename(struct live *l, const char *id, struct error *err) {
         r = rename_exclusive(l->dir, l->id, l->dir, id);
         saved = errno;
         if (r == 0 || saved != EEXIST || i == LOCK_TRIES) break;
-        if (sweep_in(l->dir, NULL) > 0) continue;
+        if (sweep_in(l->dir, NULL, NULL) > 0) continue;
         struct timespec nap = {.tv_nsec = NS_PER_MS};
         nanosleep(&nap, NULL);
     }
@@ -301,6 +305,24 @@ void live_leave(struct live *l) {
     live_free(l);
 }
 
+/* ---- for leases ---- */
+
+int live_folder(const struct live *l) {
+    return l->dir;
+}
+
+int live_file(const struct live *l) {
+    return l->fd;
+}
+
+const char *live_name(const struct live *l) {
+    return l->id;
+}
+
+bool live_saw_leases(const struct live *l) {
+    return l->saw_leases;
+}
+
 /* ---- listing ---- */
 
 static int list_add(struct live_entry **list, size_t *count, const char *id,
@@ -321,7 +343,7 @@ int live_list(struct live_entry **out, size_t *count, struct error *err) {
     _cleanup_closedir_ DIR *d = list_entries(dir);
     if (!d) return error_sys(err, errno, "live registry");
     for (struct dirent *e; (e = readdir(d));) {
-        if (!is_entry(e->d_name)) continue;
+        if (!live_is_entry(e->d_name)) continue;
         _cleanup_close_ int dead = live_lock(dir, e->d_name, false);
         if (dead >= 0 || errno != EWOULDBLOCK) continue;
         _cleanup_close_ int fd = openat(dir, e->d_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);

@@ -11,6 +11,7 @@
 
 #include "common/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,9 @@ int live_record_cgroups(struct live *l, char *const *paths, struct error *err);
 /* Another id for an entry that was registered before its run was known;
  * ERROR_EXISTS when a live sandbox has it. */
 int live_rename(struct live *l, const char *id, struct error *err);
+/* Whether there were leases of timed runs (lease.h) when it was registered. Asks
+ * nobody. */
+bool live_saw_leases(const struct live *l);
 /* Removes the entry. */
 void live_release(struct live *l);
 /* Lets go of the entry, but leaves it: a sweep has something to do. */

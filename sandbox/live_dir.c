@@ -33,6 +33,14 @@ static void choose_place(struct place *p) {
     }
 }
 
+int live_dir_path(char *out, size_t size) {
+    struct place p;
+    choose_place(&p);
+    int n = p.below[0][0] ? snprintf(out, size, "%s/%s/%s", p.base, p.below[0], p.below[1])
+                          : snprintf(out, size, "%s/%s", p.base, p.below[1]);
+    return n > 0 && (size_t)n < size ? 0 : -1;
+}
+
 /* Makes and opens one folder that nobody else may have put there. The service's
  * own user may hold the folder in the middle (`strict` is false): what is in it
  * is checked by itself. */

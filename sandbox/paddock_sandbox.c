@@ -63,6 +63,8 @@
  * which the kernel reports after it has buried every process of the pid
  * namespace.
  *
+ * While a timed run is on (quiet.h), a launch is held before any of this begins.
+ *
  * Resident (serve.c): the same launchers, which have done all of this that needs
  * no spec and wait for one, each for a single run.
  */
@@ -72,8 +74,11 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "sandbox/launch.h"
+#include "sandbox/lease.h"
 #include "sandbox/live.h"
+#include "sandbox/quiet.h"
 #include "sandbox/request.h"
+#include "sandbox/run_folder.h"
 #include "sandbox/serve.h"
 #include "sandbox/weaken.h"
 
@@ -159,16 +164,34 @@ static int leave_steps(const struct steps *steps, const char *path, struct error
     return 0;
 }
 
+/* While a timed run is on, a launch is held before it builds anything, and whoever
+ * wants to find its launcher can. A signal that comes meanwhile is left for the
+ * launch itself, which it cancels. */
+static int hold(const struct options *o, struct spec *spec, struct result *result,
+                struct error *err) {
+    if (!lease_any()) return 0;
+    if (load_spec(o->spec, spec, result, err) < 0) return -1;
+    const char *dir = o->dir ? o->dir : spec->dir;
+    _cleanup_close_ int dir_fd = dir ? dir_open(dir, err) : -1;
+    if (dir && (dir_fd < 0 || run_folder_claim(dir_fd, err) < 0))
+        return error_wrap(err, "run folder");
+    _cleanup_close_ int signals = launch_block_signals(err);
+    if (signals < 0) return -1;
+    quiet_hold(spec, signals, -1, &result->quiet);
+    return 0;
+}
+
 static int run(const struct options *o, int64_t begin, struct error *err) {
     _cleanup_spec_ struct spec spec = {0};
     _cleanup_result_ struct result result = {.t_launch = begin};
     if (weaken_check(err) < 0) return -1;
+    if (hold(o, &spec, &result, err) < 0) return -1;
     struct fence_page *page = fence_page_new(err);
     if (!page) return -1;
     /* Before all else: init has work that takes as long as ours until it is told. */
     _cleanup_launch_ struct launch *launch = launch_open(page, false, err);
     if (!launch) return -1;
-    if (load_spec(o->spec, &spec, &result, err) < 0) return -1;
+    if (!spec.id && load_spec(o->spec, &spec, &result, err) < 0) return -1;
     const char *dir = o->dir ? o->dir : spec.dir;
     _cleanup_close_ int dir_fd = dir ? dir_open(dir, err) : -1;
     if (dir && dir_fd < 0) return error_wrap(err, "run folder");
@@ -226,6 +249,7 @@ static int run_request(struct launch *l, struct fence_page *page, int spec_fd, i
         if (!l) return -1;
     }
     step_mark(&page->steps, STEP_LAUNCHER, STEP_SPEC);
+    quiet_hold(&spec, launch_signals(l), caller, &result.quiet);
     return launch_run(l, &spec, dir_fd, false, caller, &result, err) < 0 ? -1 : 0;
 }
 

@@ -80,6 +80,15 @@ static void report_controls(struct probe_report *report, const struct cgroup *cg
     }
 }
 
+/* Whether a timed run can have its cpus for itself (quiet.h). */
+static void report_quiet(struct probe_report *report) {
+    const struct probe_item *freezer = probe_find(report, "freezer");
+    bool can = freezer && freezer->state == PROBE_YES;
+    probe_add(report, "quiet lanes", can ? PROBE_YES : PROBE_NO, "%s",
+              can ? "other sandboxes are frozen during a timed run"
+                  : "other sandboxes go on during a timed run, whose result counts them");
+}
+
 int probe_groups(struct probe_report *report, struct error *err) {
     const struct spec_limits limits = {.memory_bytes = 64 << 20, .pids = 16, .cpu_percent = 50};
     char cpus[16];
@@ -95,6 +104,7 @@ int probe_groups(struct probe_report *report, struct error *err) {
     probe_kill(report, cg);
     if (pid > 0) (void)cgroup_attach(cg, pid, cloned, &trouble);
     report_controls(report, cg, error_is_set(&trouble) ? error_text(&trouble) : NULL);
+    report_quiet(report);
     if (pid > 0) {
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);

@@ -149,6 +149,7 @@ int result_encode(const struct result *r, struct json_writer *w, struct error *e
         json_put_int(w, later[i].key, *number_at(r, &later[i]));
     json_put_bool(w, "output_truncated", r->output_truncated);
     violation_encode(r->violation, w);
+    quiet_report_encode(&r->quiet, w);
     encode_layers(r, w);
     encode_limits(r, w);
     encode_collected(r, w);
@@ -253,6 +254,7 @@ int result_decode(const struct json *doc, struct result *out, struct error *err)
         json_get_int(&r, later[i].key, JSON_OPTIONAL, -1, INT64_MAX, number_at(out, &later[i]));
     json_get_bool(&r, "output_truncated", JSON_REQUIRED, &out->output_truncated);
     const struct json *violation = json_get(&r, "violation", JSON_OPTIONAL);
+    const struct json *quiet = json_get_object(&r, "quiet", JSON_OPTIONAL);
     const struct json *fence = json_get_array(&r, "fence", JSON_REQUIRED);
     const struct json *limits = json_get_array(&r, "limits", JSON_REQUIRED);
     const struct json *collected = json_get_array(&r, "collected", JSON_REQUIRED);
@@ -262,8 +264,8 @@ int result_decode(const struct json *doc, struct result *out, struct error *err)
     out->exit_code = (int)code;
     out->signal = (int)sig;
     if (violation_decode(violation, &out->violation, err) < 0 ||
-        decode_layers(fence, out, err) < 0 || decode_limits(limits, out, err) < 0 ||
-        decode_collected(collected, out, err) < 0)
+        quiet_report_decode(quiet, &out->quiet, err) < 0 || decode_layers(fence, out, err) < 0 ||
+        decode_limits(limits, out, err) < 0 || decode_collected(collected, out, err) < 0)
         return -1;
     return labels ? copy_labels(labels, out, err) : 0;
 }

@@ -68,6 +68,13 @@ struct violation { /* the call that a policy-violation was */
     char *process; /* name of the process that made it, by its own choosing; may be NULL */
 };
 
+struct quiet_report {  /* of a run among timed ones (quiet.h) */
+    int64_t held_ns;   /* it waited before its program began */
+    int64_t frozen_ns; /* its program was frozen, within its clock's window */
+    int64_t others;    /* of a timed run: other sandboxes that lived; −1: not a timed run */
+    int64_t loud;      /* … that did not go away */
+};
+
 struct result {
     char *id;
     enum ended ended;
@@ -112,6 +119,8 @@ struct result {
     int64_t gauge_cpu_before_ns, gauge_cpu_after_ns;
     int64_t gauge_memory_before_ns, gauge_memory_after_ns;
 
+    struct quiet_report quiet;
+
     char *privilege; /* "root", "subid", "plain" */
     struct layer *layers;
     size_t layer_count;
@@ -140,6 +149,10 @@ void violation_encode(const struct violation *v, struct json_writer *w);
 int violation_decode(const struct json *doc, struct violation **out, struct error *err);
 void violation_free(struct violation *v);
 #define _cleanup_result_ __attribute__((cleanup(result_clear)))
+
+/* The member "quiet" (result_quiet.c). */
+void quiet_report_encode(const struct quiet_report *q, struct json_writer *w);
+int quiet_report_decode(const struct json *doc, struct quiet_report *out, struct error *err);
 
 /* The exit status of `paddock exec` for a result: the program's own; 124 wall
  * or cpu limit, 125 our failure, 126/127 not executable/not found, 128+n

@@ -17,6 +17,7 @@ enum {
 
 static const char *const network_names[] = {"none", "loopback", NULL};
 static const char *const stdio_names[] = {"null", "file", "inherit", "tee", NULL};
+static const char *const lane_names[] = {"yield", "timed", NULL};
 
 /* An absolute path without "", "." or "..": what it names cannot depend on how
  * it is walked. */
@@ -207,7 +208,7 @@ static int default_string(char **slot, const char *text, struct error *err) {
 
 int spec_decode(const struct json *doc, struct spec *out, struct error *err) {
     struct json_reader r;
-    int network = NETWORK_NONE;
+    int network = NETWORK_NONE, lane = LANE_YIELD;
     json_object(&r, doc, err);
     json_get_string(&r, "id", JSON_REQUIRED, &out->id);
     json_get_strv(&r, "argv", JSON_REQUIRED, &out->argv);
@@ -222,6 +223,7 @@ int spec_decode(const struct json *doc, struct spec *out, struct error *err) {
     const struct json *mounts = json_get_array(&r, "mounts", JSON_OPTIONAL);
     const struct json *limits = json_get_object(&r, "limits", JSON_OPTIONAL);
     json_get_string(&r, "cpus", JSON_OPTIONAL, &out->cpus);
+    json_get_enum(&r, "lane", JSON_OPTIONAL, lane_names, &lane);
     const struct json *clock = json_get(&r, "clock", JSON_OPTIONAL);
     json_get_bool(&r, "gauge", JSON_OPTIONAL, &out->gauge);
     decode_stdio(&r, out);
@@ -233,6 +235,7 @@ int spec_decode(const struct json *doc, struct spec *out, struct error *err) {
     check_names(&r, out);
     if (json_object_end(&r) < 0) return -1;
     out->network = (enum spec_network)network;
+    out->lane = (enum spec_lane)lane;
     if (decode_workspace(workspace, out, err) < 0 || decode_mounts(mounts, out, err) < 0 ||
         (limits && spec_limits_decode(limits, &out->limits, err) < 0) ||
         decode_collection(collect, out, err) < 0 ||
@@ -319,6 +322,7 @@ int spec_encode(const struct spec *s, struct json_writer *w, struct error *err) 
     encode_mounts(s, w);
     spec_limits_encode(&s->limits, w);
     put_optional(w, "cpus", s->cpus);
+    if (s->lane != LANE_YIELD) json_put_string(w, "lane", lane_names[s->lane]);
     spec_clock_encode(&s->clock, w);
     if (s->gauge) json_put_bool(w, "gauge", true);
     json_put_string(w, "stdin", stdio_names[s->stdin_mode]);

@@ -100,6 +100,11 @@ struct spec_clock {
     struct spec_lines lines; /* of CLOCK_LINES */
 };
 
+enum spec_lane {
+    LANE_YIELD, /* goes out of the way of timed runs */
+    LANE_TIMED, /* wants its cpus for itself while the clock runs */
+};
+
 struct spec {
     char *id; /* str_is_name(); unique among live sandboxes */
     char **argv;
@@ -119,6 +124,7 @@ struct spec {
 
     struct spec_limits limits;
     char *cpus; /* cpu list such as "0-1"; NULL: all */
+    enum spec_lane lane;
     struct spec_clock clock;
     bool gauge; /* look at the machine before and after: gauge.h, and the dearer witnesses */
     enum spec_stdio stdin_mode, stdout_mode, stderr_mode;

@@ -120,6 +120,7 @@ static void kill_program(struct run *r, struct loop *l) {
      * after the other: begun everywhere at once, a large tree is gone sooner. */
     tell_init(r, CONTROL_KILL);
     cgroup_strike(r->cg);
+    quiet_thaw(r); /* v1 lets nobody die frozen */
     arm(l->deadline, clock_mono_ns() + KILL_PATIENCE_MS * NS_PER_MS);
 }
 
@@ -129,7 +130,8 @@ static void end(struct run *r, struct loop *l, enum ended ended, int64_t grace_m
     r->decided = true;
     r->result->ended = ended;
     if (ended != ENDED_DONE) gate_thaw(r); /* it is to hear of it */
-    if (grace_ms <= 0) {
+    /* No grace for who is frozen: it would run beside the timed run. */
+    if (grace_ms <= 0 || r->quiet.frozen) {
         kill_program(r, l);
         return;
     }
@@ -158,6 +160,7 @@ static void on_control(struct run *r, struct loop *l) {
             r->result->t_clock_stop = clock_mono_ns();
         mark(r, STEP_ENDED);
         r->reported = true;
+        quiet_thaw(r);
         r->status = message.status;
         r->usage = message.usage;
     } else if (n == 0) {
@@ -200,14 +203,30 @@ static void on_deadline(struct run *r, struct loop *l) {
     }
 }
 
+/* The watchers look more and more seldom; whoever yields must notice a timed run as
+ * soon late as early. */
+static void arm_look(const struct run *r, struct loop *l) {
+    int64_t soon = clock_mono_ns() + QUIET_LOOK_MS * NS_PER_MS;
+    bool yields = r->spec->lane == LANE_YIELD && soon < l->watch_ns;
+    arm(l->look, yields ? soon : l->watch_ns);
+}
+
 static void on_look(struct run *r, struct loop *l) {
     uint64_t times;
     enum ended ended = ENDED_EXIT;
     if (read(l->look, &times, sizeof times) < 0 || r->decided || r->reported) return;
-    witness_look(&r->witnesses, r->cg);
-    if (watch_look(&r->watch, &ended)) end(r, l, ended, 0);
-    else if (gate_over(r, r->watch.cpu_ns)) end(r, l, ENDED_CPU_LIMIT, 0);
-    else arm(l->look, clock_mono_ns() + watch_pause(&r->watch));
+    int64_t away = quiet_look(r);
+    if (away) {
+        arm(l->look, clock_mono_ns() + away);
+        return;
+    }
+    if (clock_mono_ns() >= l->watch_ns) {
+        witness_look(&r->witnesses, r->cg);
+        if (watch_look(&r->watch, &ended)) return end(r, l, ended, 0);
+        if (gate_over(r, r->watch.cpu_ns)) return end(r, l, ENDED_CPU_LIMIT, 0);
+        l->watch_ns = clock_mono_ns() + watch_pause(&r->watch);
+    }
+    arm_look(r, l);
 }
 
 static void on_output(struct run *r, struct loop *l, int i) {
@@ -296,7 +315,8 @@ static int release(struct run *r, struct loop *l, struct error *err) {
     if (!gated) r->result->t_clock_start = now;
     r->output.start_ns = now;
     limit_wall(l, gated ? r->spec->clock.gate.init_wall_ms : r->spec->limits.wall_ms);
-    arm(l->look, now + watch_pause(&r->watch));
+    l->watch_ns = now + watch_pause(&r->watch);
+    arm_look(r, l);
     if (listen_to(l, LISTENER, r->listener, err) < 0 || /* it came with "ready" */
         listen_to(l, MOVER, r->gate.mover, err) < 0)
         return -1;

@@ -9,6 +9,7 @@
 #include "sandbox/fence.h"
 #include "sandbox/gate.h"
 #include "sandbox/output.h"
+#include "sandbox/quiet.h"
 #include "sandbox/watch.h"
 #include "sandbox/witness.h"
 
@@ -18,14 +19,16 @@
 #include <sys/types.h>
 
 struct learn; /* learn.h */
+struct live;  /* live.h */
 
 /* The launcher's epoll loop. */
 struct loop {
-    int epoll;    /* -1: not open */
-    int deadline; /* timerfd: the wall limit, then the grace, then the patience */
-    int look;     /* timerfd of the watchers */
-    bool killing; /* SIGKILL was asked for */
-    bool forced;  /* … and init was killed, since it did not answer */
+    int epoll;        /* -1: not open */
+    int deadline;     /* timerfd: the wall limit, then the grace, then the patience */
+    int look;         /* timerfd of the watchers and of quiet_look() */
+    int64_t watch_ns; /* when the watchers look next */
+    bool killing;     /* SIGKILL was asked for */
+    bool forced;      /* … and init was killed, since it did not answer */
     bool copy_watched[2];
 };
 
@@ -33,6 +36,8 @@ struct run {
     const struct spec *spec;
     struct fence *fence;
     struct cgroup *cg;
+    struct live *live; /* our entry in the registry; borrowed */
+    struct quiet quiet;
     struct result *result;
     struct output output;
     struct watch watch;

@@ -130,6 +130,29 @@ static int probe_machine(struct daemon *d, struct error *err) {
     return d->machine ? store_meta_set(d->store, "machine", d->machine, err) : 0;
 }
 
+int daemon_machine_can(const struct daemon *d, const char *check, bool *can, char **detail,
+                       struct error *err) {
+    *can = false;
+    *detail = NULL;
+    if (!d->machine) return 0;
+    _cleanup_json_ struct json *doc = json_parse("machine", d->machine, strlen(d->machine), err);
+    const struct json *checks = doc ? json_find(doc, "checks") : NULL;
+    if (!doc) return -1;
+    for (size_t i = 0; checks && i < json_count(checks); i++) {
+        const char *name = NULL, *state = NULL, *text = NULL;
+        const struct json *c = json_at(checks, i);
+        if (json_as_string(json_find(c, "name"), &name, err) < 0 ||
+            json_as_string(json_find(c, "state"), &state, err) < 0 ||
+            json_as_string(json_find(c, "detail"), &text, err) < 0)
+            return -1;
+        if (!str_eq(name, check)) continue;
+        *can = str_eq(state, "yes");
+        *detail = strdup(text);
+        return *detail ? 0 : error_sys(err, ENOMEM, "machine");
+    }
+    return 0;
+}
+
 int daemon_open(const char *state, struct daemon *out, struct error *err) {
     *out = (struct daemon){.lock_fd = -1, .stop_fd = -1};
     pthread_rwlock_init(&out->files, NULL);

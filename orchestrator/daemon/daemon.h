@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define SECRET_BYTES 32
@@ -44,6 +45,11 @@ struct daemon {
  * is removed. Takes over nothing; daemon_close() frees all. */
 int daemon_open(const char *state, struct daemon *out, struct error *err);
 void daemon_close(struct daemon *d);
+
+/* Whether a check of the probe said yes, and its detail (in fresh memory, or NULL). A
+ * check that there is not, or a probe that failed, said no. */
+int daemon_machine_can(const struct daemon *d, const char *check, bool *can, char **detail,
+                       struct error *err);
 
 /* Asks main to stop; a stronger wish replaces a weaker one. */
 void daemon_request_stop(struct daemon *d, enum daemon_stop how);

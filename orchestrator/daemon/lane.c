@@ -7,6 +7,7 @@
 #include "orchestrator/daemon/run.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
 
@@ -24,9 +25,11 @@ struct rest {
 
 struct lanes {
     pthread_mutex_t mutex;
-    struct lane lane;
-    pthread_t thread;
-    bool started;
+    pthread_mutex_t shared; /* lane_share() */
+    struct lane_configs configs;
+    struct lane lanes[LANES_MAX]; /* the timed ones */
+    pthread_t threads[LANES_MAX];
+    size_t count, started;
     atomic_bool stopping;
     struct rest rests[RESTS_MAX];
     size_t rest_count;
@@ -42,11 +45,18 @@ void lane_drain(struct lane *l) {
         log_warn("lane: %s", strerror(errno));
 }
 
+static bool is_leased(const struct lanes *all, const struct queue_job *job) {
+    for (size_t i = 0; i < all->count; i++) {
+        const struct lane *l = &all->lanes[i];
+        if (l->leased && l->job.kind == job->kind && l->job.id == job->id) return true;
+    }
+    return false;
+}
+
 /* What the lanes know about the jobs: who holds them, which of them rest. */
 static void annotate(const struct lanes *all, struct queue_job *jobs, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        const struct lane *l = &all->lane;
-        jobs[i].leased = l->leased && l->job.kind == jobs[i].kind && l->job.id == jobs[i].id;
+        jobs[i].leased = is_leased(all, &jobs[i]);
         for (size_t k = 0; k < all->rest_count; k++)
             if (all->rests[k].kind == jobs[i].kind && all->rests[k].id == jobs[i].id)
                 jobs[i].not_before = all->rests[k].until;
@@ -126,7 +136,8 @@ static void carry_out(struct lane *l) {
 static void *lane_main(void *arg) {
     struct lane *l = arg;
     _cleanup_error_ struct error err = {0};
-    if (run_end_orphans(l, &err) < 0) log_error("runs left over: %s", error_text(&err));
+    bool first = l == &l->daemon->lanes->lanes[0];
+    if (first && run_end_orphans(l, &err) < 0) log_error("runs left over: %s", error_text(&err));
     while (!lane_stopping(l)) {
         if (lane_lease(l)) carry_out(l);
         else wait_for_work(l);
@@ -134,22 +145,72 @@ static void *lane_main(void *arg) {
     return NULL;
 }
 
-int lanes_start(struct daemon *d, struct error *err) {
-    struct lanes *all = calloc(1, sizeof *all);
-    if (!all) return error_sys(err, ENOMEM, "lanes");
-    pthread_mutex_init(&all->mutex, NULL);
-    d->lanes = all;
-    all->lane = (struct lane){.daemon = d, .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    if (all->lane.wake_fd < 0) return error_sys(err, errno, "eventfd");
-    int rc = pthread_create(&all->thread, NULL, lane_main, &all->lane);
-    if (rc != 0) return error_sys(err, rc, "lane");
-    all->started = true;
+void lane_share(struct lane *l) {
+    pthread_mutex_lock(&l->daemon->lanes->shared);
+}
+
+void lane_unshare(struct lane *l) {
+    pthread_mutex_unlock(&l->daemon->lanes->shared);
+}
+
+static int add_lane(struct daemon *d, const struct lane_config *c, struct error *err) {
+    struct lanes *all = d->lanes;
+    const struct lane_config *helper = lane_configs_helper(&all->configs);
+    struct lane *l = &all->lanes[all->count++];
+    *l = (struct lane){.daemon = d, .config = c, .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    if (l->wake_fd < 0) return error_sys(err, errno, "eventfd");
+    if (all->configs.whole) return 0;
+    l->cpus = cpu_list_format(&c->cpus);
+    l->beside = cpu_list_format(helper ? &helper->cpus : &c->cpus);
+    return l->cpus && l->beside ? 0 : error_sys(err, ENOMEM, "lane %s", c->name);
+}
+
+/* Our own work, and that of launchers up to the program, is not to be felt either. Only
+ * a cpuset takes the program from there to its lane. */
+static void keep_to_helper(const struct daemon *d, const struct lane_config *helper) {
+    cpu_set_t set;
+    bool cpuset = false;
+    _cleanup_free_ char *detail = NULL;
+    if (daemon_machine_can(d, "cpuset", &cpuset, &detail, NULL) < 0 || !cpuset) {
+        log_warn("no cpusets (%s): everything runs where the scheduler puts it",
+                 detail ? detail : "?");
+        return;
+    }
+    CPU_ZERO(&set);
+    for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (cpu_list_has(&helper->cpus, cpu)) CPU_SET(cpu, &set);
+    if (sched_setaffinity(0, sizeof set, &set) < 0)
+        log_warn("the helper lane's cpus: %s", strerror(errno));
+}
+
+static int start_threads(struct lanes *all, struct error *err) {
+    for (size_t i = 0; i < all->count; i++) {
+        int rc = pthread_create(&all->threads[i], NULL, lane_main, &all->lanes[i]);
+        if (rc != 0) return error_sys(err, rc, "lane");
+        all->started++;
+    }
     return 0;
 }
 
+int lanes_start(struct daemon *d, const char *config, struct error *err) {
+    struct lanes *all = calloc(1, sizeof *all);
+    if (!all) return error_sys(err, ENOMEM, "lanes");
+    pthread_mutex_init(&all->mutex, NULL);
+    pthread_mutex_init(&all->shared, NULL);
+    d->lanes = all;
+    if (lane_configs_load(config, d->state, &all->configs, err) < 0) return -1;
+    for (size_t i = 0; i < all->configs.count; i++)
+        if (all->configs.items[i].role == LANE_ROLE_TIMED &&
+            add_lane(d, &all->configs.items[i], err) < 0)
+            return -1;
+    const struct lane_config *helper = lane_configs_helper(&all->configs);
+    if (helper) keep_to_helper(d, helper);
+    return start_threads(all, err);
+}
+
 void lanes_wake(struct daemon *d) {
-    if (d->lanes && eventfd_write(d->lanes->lane.wake_fd, 1) < 0)
-        log_warn("lane: %s", strerror(errno));
+    for (size_t i = 0; d->lanes && i < d->lanes->count; i++)
+        if (eventfd_write(d->lanes->lanes[i].wake_fd, 1) < 0) log_warn("lane: %s", strerror(errno));
 }
 
 void lanes_stop(struct daemon *d) {
@@ -157,18 +218,38 @@ void lanes_stop(struct daemon *d) {
     if (!all) return;
     atomic_store(&all->stopping, true);
     lanes_wake(d);
-    if (all->started) pthread_join(all->thread, NULL);
-    all->started = false;
+    while (all->started > 0) pthread_join(all->threads[--all->started], NULL);
 }
 
 void lanes_free(struct daemon *d) {
     struct lanes *all = d->lanes;
     if (!all) return;
-    if (all->lane.wake_fd >= 0) close(all->lane.wake_fd);
-    free(all->lane.cpus);
+    for (size_t i = 0; i < all->count; i++) {
+        struct lane *l = &all->lanes[i];
+        if (l->wake_fd >= 0) close(l->wake_fd);
+        free(l->cpus);
+        free(l->beside);
+    }
+    lane_configs_clear(&all->configs);
+    pthread_mutex_destroy(&all->shared);
     pthread_mutex_destroy(&all->mutex);
     free(all);
     d->lanes = NULL;
+}
+
+bool lanes_state(struct daemon *d, size_t i, struct lane_state *out) {
+    struct lanes *all = d->lanes;
+    if (i >= all->configs.count) return false;
+    *out = (struct lane_state){.config = &all->configs.items[i]};
+    pthread_mutex_lock(&all->mutex);
+    for (size_t k = 0; k < all->count; k++) {
+        const struct lane *l = &all->lanes[k];
+        if (l->config != out->config) continue;
+        out->works = l->leased;
+        out->job = l->job;
+    }
+    pthread_mutex_unlock(&all->mutex);
+    return true;
 }
 
 bool lanes_idle(struct daemon *d) {
@@ -177,8 +258,9 @@ bool lanes_idle(struct daemon *d) {
     int rc = queue_load(d->store, &jobs, &count, NULL);
     free(jobs);
     struct lanes *all = d->lanes;
+    bool busy = false; /* with a job that was cancelled, perhaps */
     pthread_mutex_lock(&all->mutex);
-    bool busy = all->lane.leased; /* with a job that was cancelled, perhaps */
+    for (size_t i = 0; i < all->count; i++) busy |= all->lanes[i].leased;
     pthread_mutex_unlock(&all->mutex);
     return rc == 0 && count == 0 && !busy;
 }

@@ -22,14 +22,14 @@
 #define LOOK_MS 500 /* how often an idle exit is considered */
 
 struct options {
-    const char *state, *socket, *user;
+    const char *state, *socket, *user, *lanes;
     bool stay_root, foreground;
     int64_t idle_exit_s; /* 0: never */
 };
 
 static const char usage[] =
     "usage: paddockd [--state DIR] [--socket PATH] [--stay-root] [--user NAME]\n"
-    "                [--idle-exit SECONDS] [--foreground]\n"
+    "                [--idle-exit SECONDS] [--lanes FILE] [--foreground]\n"
     "\n"
     "Runs Paddock's store, queue, lane and HTTP API (docs/reference/api.md).\n"
     "\n"
@@ -41,6 +41,8 @@ static const char usage[] =
     "  --user NAME     started as root: the account to become (default: paddock)\n"
     "  --stay-root     started as root: stay root\n"
     "  --idle-exit N   end after N seconds without a request, a run or work\n"
+    "  --lanes FILE    the lanes of this machine (default: <state>/lanes.json, else they\n"
+    "                  are found; docs/explanation/lanes.md)\n"
     "  --foreground    accepted and implied: paddockd never leaves the foreground\n"
     "\n"
     "example: paddockd --state /tmp/paddock --socket /tmp/paddock/sock\n";
@@ -56,20 +58,18 @@ static int parse_seconds(const char *text, int64_t *out) {
 
 /* 0: go on; 1: all said and done; −1: usage. */
 static int parse_options(int argc, char **argv, struct options *o) {
-    static const struct option longs[] = {{"state", required_argument, NULL, 's'},
-                                          {"socket", required_argument, NULL, 'k'},
-                                          {"user", required_argument, NULL, 'u'},
-                                          {"stay-root", no_argument, NULL, 'r'},
-                                          {"idle-exit", required_argument, NULL, 'i'},
-                                          {"foreground", no_argument, NULL, 'f'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {"version", no_argument, NULL, 'v'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {
+        {"state", required_argument, NULL, 's'},     {"socket", required_argument, NULL, 'k'},
+        {"user", required_argument, NULL, 'u'},      {"stay-root", no_argument, NULL, 'r'},
+        {"idle-exit", required_argument, NULL, 'i'}, {"lanes", required_argument, NULL, 'l'},
+        {"foreground", no_argument, NULL, 'f'},      {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},         {NULL, 0, NULL, 0}};
     for (int c; (c = getopt_long(argc, argv, "h", longs, NULL)) != -1;) {
         switch (c) {
         case 's': o->state = optarg; break;
         case 'k': o->socket = optarg; break;
         case 'u': o->user = optarg; break;
+        case 'l': o->lanes = optarg; break;
         case 'r': o->stay_root = true; break;
         case 'f': o->foreground = true; break;
         case 'i':
@@ -168,7 +168,7 @@ static int serve(struct daemon *d, const struct options *o, int signals, struct 
     struct http_server *http = NULL;
     int listener = http_listen(d->socket, err);
     if (listener < 0) return -1;
-    if (lanes_start(d, err) < 0 || http_start(listener, api_routes, d, &http, err) < 0) {
+    if (lanes_start(d, o->lanes, err) < 0 || http_start(listener, api_routes, d, &http, err) < 0) {
         lanes_stop(d);
         lanes_free(d);
         return -1;

@@ -112,7 +112,7 @@ static enum run_end take_snapshot(struct execution *x, const char *key, struct e
     return keep_tree(x, key, files, err) < 0 ? RUN_END_FAILED : RUN_END_DONE;
 }
 
-enum run_end phase_build(struct execution *x, struct judged *j, struct error *err) {
+static enum run_end find_or_build(struct execution *x, struct judged *j, struct error *err) {
     char key[DIGEST_HEX];
     if (build_key(x, key, err) < 0) return RUN_END_FAILED;
     for (;;) {
@@ -123,4 +123,11 @@ enum run_end phase_build(struct execution *x, struct judged *j, struct error *er
             x->task->has_build ? run_build(x, key, j, err) : take_snapshot(x, key, err);
         if (end != RUN_END_DONE || j->outcome) return end;
     }
+}
+
+enum run_end phase_build(struct execution *x, struct judged *j, struct error *err) {
+    lane_share(x->lane);
+    enum run_end end = find_or_build(x, j, err);
+    lane_unshare(x->lane);
+    return end;
 }

@@ -168,10 +168,12 @@ enum run_end phase_data(struct execution *x, struct judged *j, struct error *err
         judged_set(j, "invalid-environment", RULE_NOT_RUN, error_text(&missing));
         return RUN_END_DONE;
     }
-    while (access(dir, F_OK) < 0) {
-        enum run_end end = make_data(x, dir, j, err);
-        if (end != RUN_END_DONE || j->outcome) return end;
-    }
+    enum run_end end = RUN_END_DONE;
+    lane_share(x->lane);
+    while (end == RUN_END_DONE && !j->outcome && access(dir, F_OK) < 0)
+        end = make_data(x, dir, j, err);
+    lane_unshare(x->lane);
+    if (end != RUN_END_DONE || j->outcome) return end;
     free(x->data);
     x->data = steal_ptr(&dir);
     return RUN_END_DONE;

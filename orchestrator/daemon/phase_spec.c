@@ -91,8 +91,17 @@ static int set_places(struct execution *x, const struct task_phase_spec *phase, 
     s->image = strdup(image.location);
     s->policy = policy_find(phase->policy, err);
     if (!s->policy) return -1;
-    s->cpus = x->lane->cpus ? strdup(x->lane->cpus) : NULL;
     return s->image ? 0 : error_sys(err, ENOMEM, "spec");
+}
+
+/* The timed run has its lane for itself; all else goes beside it. */
+static int set_lane(struct execution *x, const struct run_row *row, struct spec *s,
+                    struct error *err) {
+    bool timed = strcmp(row->phase, "train") == 0;
+    const char *cpus = timed ? x->lane->cpus : x->lane->beside;
+    s->lane = timed ? LANE_TIMED : LANE_YIELD;
+    s->cpus = cpus ? strdup(cpus) : NULL;
+    return s->cpus || !cpus ? 0 : error_sys(err, ENOMEM, "spec");
 }
 
 /* Labels tell a person who looks at a run's folder what it belongs to. */
@@ -125,7 +134,9 @@ int phase_spec_init(struct execution *x, const struct run_row *row, const char *
     out->limits = phase->limits;
     out->stdin_mode = STDIO_NULL;
     out->stdout_mode = out->stderr_mode = STDIO_FILE;
-    if (set_places(x, phase, out, err) < 0 || fixed_environment(out, row, err) < 0) return -1;
+    if (set_places(x, phase, out, err) < 0 || set_lane(x, row, out, err) < 0 ||
+        fixed_environment(out, row, err) < 0)
+        return -1;
     if (set_labels(x, row, out, err) < 0) return -1;
     return strcmp(row->phase, "data") == 0 ? 0 : hide_paths(x, out, err);
 }

@@ -31,6 +31,8 @@ const struct arg exec_options[] = {
      0},
     {"cwd", 0, ARG_TEXT, "DIR", "where it starts (default /work)", 0, 0},
     {"cpus", 0, ARG_TEXT, "LIST", "the cpus it may use, e.g. 0-1", 0, 0},
+    {"timed", 0, ARG_FLAG, NULL, "a timed run: others leave its cpus, or are frozen, meanwhile", 0,
+     0},
     {"collect", 'c', ARG_LIST, "PATH", "keep this file or folder of the workspace (see --out)", 0,
      0},
     {"out", 'o', ARG_TEXT, "DIR", "keep output, artifacts and result there", 0, 0},
@@ -215,6 +217,7 @@ int exec_request_make(const struct args *args, char *const *command, struct exec
     if (json && copy_text(&out->json, json, err) < 0) return -1;
     if (dir && !(out->out = paths_absolute(dir, err))) return -1;
     out->resident = args_given(args, "resident");
+    spec->lane = args_given(args, "timed") ? LANE_TIMED : LANE_YIELD;
     const char *learn = args_text(args, "learn");
     spec->learn = learn != NULL;
     if (learn && copy_text(&out->learn, learn, err) < 0) return -1;
