@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Lanes of a daemon: found, described in a file, and working side by side.
+# shellcheck disable=SC2317
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 : "${PADDOCK_BIN:=$PWD/build/bin}"
@@ -88,8 +89,8 @@ slow() {
 first=$(slow 3.1)
 second=$(slow 3.2)
 is "two lanes work at the same time" "2" "$(until_is /v1/lanes '[.lanes[] | select(.job)] | length' 2)"
-until_is "/v1/versions/$first" .state done >/dev/null
-until_is "/v1/versions/$second" .state done >/dev/null
+until_is "/v1/versions/$first" .state "done" >/dev/null
+until_is "/v1/versions/$second" .state "done" >/dev/null
 is "both versions get through" "valid valid" "$(get "/v1/versions/$first" | jq -r .outcome) $(get "/v1/versions/$second" | jq -r .outcome)"
 specs=$(jq -r '"\(.lane) \(.cpus)"' "$(train_file "$first" spec.json)" "$(train_file "$second" spec.json)" | sort | tr '\n' ';')
 is "each timed run asked for its lane" "timed 0;timed 1;" "$specs"
@@ -106,8 +107,8 @@ until_is /v1/lanes '[.lanes[] | select(.job)] | length' 2 >/dev/null
 until_is "/v1/versions/$fourth" .state training >/dev/null
 stop -KILL
 start --lanes "$dir/lanes.json"
-until_is "/v1/versions/$third" .state done >/dev/null
-until_is "/v1/versions/$fourth" .state done >/dev/null
+until_is "/v1/versions/$third" .state "done" >/dev/null
+until_is "/v1/versions/$fourth" .state "done" >/dev/null
 is "both go on after a kill of the daemon" "valid valid" "$(get "/v1/versions/$third" | jq -r .outcome) $(get "/v1/versions/$fourth" | jq -r .outcome)"
 is "… with the runs they had" "1 1" "$(for v in $third $fourth; do get "/v1/versions/$v" | jq '[.runs[] | select(.phase == "train")] | length'; done | tr '\n' ' ' | sed 's/ $//')"
 stop
@@ -116,7 +117,7 @@ stop
 printf '{"lanes": [{"name": "t", "cpus": "1"}, {"name": "h", "cpus": "0", "role": "helper"}]}' >"$dir/lanes.json"
 start --lanes "$dir/lanes.json"
 fifth=$(slow 0.35)
-until_is "/v1/versions/$fifth" .state done >/dev/null
+until_is "/v1/versions/$fifth" .state "done" >/dev/null
 is "a version gets through with a helper lane" valid "$(get "/v1/versions/$fifth" | jq -r .outcome)"
 is "its phases lie where they belong" "build null 0;examine null 0;train timed 1;" \
     "$(get "/v1/versions/$fifth" | jq -r '.runs[] | "\(.phase) \(.id)"' | while read -r phase id; do

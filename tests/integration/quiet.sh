@@ -3,7 +3,7 @@
 # go on afterwards, and newcomers wait. Cpu time is counted by the groups' own
 # counters; that something waits is told by the stamps of the results.
 # What fence_lib.bash sets is not seen by shellcheck.
-# shellcheck disable=SC2154,SC2016
+# shellcheck disable=SC2154,SC2016,SC2317
 set -uo pipefail
 self=$(readlink -f "$0")
 # shellcheck source=tests/integration/fence_lib.bash disable=SC1091
@@ -44,17 +44,12 @@ end_timed() {
 of() { jq -r "$2" "$1/result.json" 2>/dev/null; }
 # The cpu time of sandbox $1 in ns, by its group's counter.
 cpu_of() {
-    local group
-    for group in $(find /sys/fs/cgroup -maxdepth 6 -type d -name "$1" 2>/dev/null); do
-        if [ -e "$group/cpuacct.usage" ]; then
-            cat "$group/cpuacct.usage"
-            return
-        fi
-    done
-    for group in $(find /sys/fs/cgroup -maxdepth 6 -type d -name "$1" 2>/dev/null); do
-        [ -e "$group/cpu.stat" ] && awk '$1 == "usage_usec" {print $2 * 1000}' "$group/cpu.stat" && return
-    done
-    echo 0
+    local groups total
+    groups=$(find /sys/fs/cgroup -maxdepth 6 -type d -name "$1" 2>/dev/null)
+    total=$(while read -r g; do cat "$g/cpuacct.usage" 2>/dev/null; done <<<"$groups")
+    [ -n "$total" ] ||
+        total=$(while read -r g; do awk '$1 == "usage_usec" {print $2 * 1000}' "$g/cpu.stat" 2>/dev/null; done <<<"$groups")
+    echo "${total:-0}"
 }
 # grows ID FROM: its cpu time is beyond this.
 grows() { [ "$(cpu_of "$1")" -gt "$2" ]; }
@@ -96,7 +91,7 @@ is "a run among nobody was neither held nor frozen" "0 0 -1 -1" \
     "$(field '.quiet | "\(.held_ns) \(.frozen_ns) \(.others) \(.loud)"')"
 launch '["true"]' '.lane = "timed"'
 is "a timed run alone finds nobody" "exit 0 0" "$(field '"\(.ended) \(.quiet.others) \(.quiet.loud)"')"
-is "… and leaves no lease" "" "$(find "$PADDOCK_LIVE/.lanes" 2>/dev/null)"
+is "… and leaves no lease" "" "$(find "$PADDOCK_LIVE/live/.lanes" 2>/dev/null)"
 
 # A hog is frozen during a timed run and finishes afterwards.
 begin "$(hog 1.5)"
@@ -131,7 +126,7 @@ kill -KILL "$timed"
 wait "$timed" 2>/dev/null
 exec 9>&-
 check "kill -9 of the timed launcher thaws the hog" until_true grows "$hog_id" $((frozen + 50000000))
-check "… and its lease is removed" until_true test ! -e "$PADDOCK_LIVE/.lanes"
+check "… and its lease is removed" until_true test ! -e "$PADDOCK_LIVE/live/.lanes"
 
 # Who is frozen can still be cancelled, at once.
 begin_timed

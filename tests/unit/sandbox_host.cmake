@@ -3,3 +3,4 @@ paddock_unit_test(test_cgroup_limits unit/test_cgroup_limits.c paddock_sandbox_h
 paddock_unit_test(test_collect unit/test_collect.c paddock_sandbox_host)
 paddock_unit_test(test_live unit/test_live.c paddock_sandbox_host)
 paddock_unit_test(test_probe unit/test_probe.c paddock_sandbox_host)
+paddock_unit_test(test_lease unit/test_lease.c paddock_sandbox_host)

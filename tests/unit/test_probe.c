@@ -49,7 +49,8 @@ static const char *const expected[] = {"user namespace",
                                        "steal",
                                        "governor",
                                        "frequency",
-                                       "clock source"};
+                                       "clock source",
+                                       "quiet lanes"};
 
 static void every_check_says_something(void **state) {
     (void)state;
