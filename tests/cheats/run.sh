@@ -119,6 +119,12 @@ wait_for() { # the version's document when it is over
 # ---- what came of it ----------------------------------------------------------
 
 honest_s='' # the least time of record 8 in this session
+honest() { # honest NAME: an honest run of record 8; of all of them the least time counts
+    local seconds
+    seconds=$(wait_for "${version[$1]}" | jq 'if .outcome == "valid" then .seconds else empty end')
+    [ -z "$seconds" ] || honest_s=$(jq -n --argjson a "$seconds" --argjson b "${honest_s:-$seconds}" '[$a, $b] | min')
+}
+
 # got DOC: "outcome rule seconds metric"
 got() { jq -r '[.outcome, .rule // "-", .seconds // 0, .metric // 0] | map(tostring) | join(" ")' <<<"$1"; }
 
@@ -127,7 +133,15 @@ got() { jq -r '[.outcome, .rule // "-", .seconds // 0, .metric // 0] | map(tostr
 no_gain() { # no_gain TASK SECONDS METRIC
     case $1 in
     collatz*) jq -ne --argjson m "$3" '$m < 1000' >/dev/null ;;
-    *) jq -ne --argjson s "$2" --argjson h "${honest_s:-0}" '$h > 0 and $s >= 0.7 * $h' >/dev/null ;;
+    *)
+        # On a busy machine all honest runs so far may have been unlucky: run more.
+        for _ in 1 2 3 4; do
+            jq -ne --argjson s "$2" --argjson h "${honest_s:-0}" '$h > 0 and $s >= 0.7 * $h' >/dev/null && return
+            submit honest-again tinygpt:7 patch:honest-fast
+            honest honest-again
+        done
+        return 1
+        ;;
     esac
 }
 
@@ -176,14 +190,9 @@ for line in "${rows[@]}"; do
     wanted "${R[0]}" "${R[3]}" && submit "${R[0]}" "${R[1]}" "${R[2]}"
 done
 
-# Honest work once more, behind all others: the lesser time counts.
+# Honest work once more, behind all others.
 submit honest-again tinygpt:7 patch:honest-fast
-# Of all honest runs of record 8 the least, so that noise can only forgive.
-for name in honest-fast honest-again; do
-    [ -n "${version[$name]:-}" ] || continue
-    seconds=$(wait_for "${version[$name]}" | jq 'if .outcome == "valid" then .seconds else empty end')
-    [ -z "$seconds" ] || honest_s=$(jq -n --argjson a "$seconds" --argjson b "${honest_s:-$seconds}" '[$a, $b] | min')
-done
+for name in honest-fast honest-again; do [ -z "${version[$name]:-}" ] || honest "$name"; done
 
 [ $tap -eq 1 ] || printf '%-4s %-24s %-38s %s\n' '' CHEAT EXPECTED GOT
 for line in "${rows[@]}"; do
