@@ -79,7 +79,6 @@ int cpu_list_parse(const char *text, struct cpu_list *out) {
 
 char *cpu_list_format(const struct cpu_list *l) {
     struct buf text = {0};
-    buf_puts(&text, "");
     for (int cpu = cpu_list_next(l, 0); cpu >= 0;) {
         int last = cpu;
         while (cpu_list_has(l, (unsigned)last + 1)) last++;
@@ -87,6 +86,5 @@ char *cpu_list_format(const struct cpu_list *l) {
         if (last > cpu) buf_printf(&text, "-%d", last);
         cpu = cpu_list_next(l, (unsigned)last + 1);
     }
-    if (!buf_failed(&text) && !text.len) return strdup("");
     return buf_steal(&text);
 }
