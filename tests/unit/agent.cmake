@@ -1,0 +1,1 @@
+paddock_unit_test(test_search unit/test_search.c paddock_agent)
