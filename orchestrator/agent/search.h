@@ -31,8 +31,8 @@ enum search_policy {
 };
 
 struct search_settings {
-    int64_t n0;    /* drafts of iteration 0 */
-    int64_t n;     /* nodes of an iteration that improves; 0: there is only iteration 0 */
+    int64_t n0; /* drafts of iteration 0 */
+    int64_t n;  /* nodes of an iteration that improves; 0: there is only iteration 0 */
     double debug_p;
     int64_t debug_depth;
     int64_t nodes; /* M, the root not counted */

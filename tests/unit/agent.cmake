@@ -1,1 +1,2 @@
 paddock_unit_test(test_search unit/test_search.c paddock_agent)
+paddock_unit_test(test_formats unit/test_formats.c paddock_agent)
