@@ -1,2 +1,4 @@
 paddock_unit_test(test_search unit/test_search.c paddock_agent)
 paddock_unit_test(test_formats unit/test_formats.c paddock_agent)
+paddock_unit_test(test_prompt unit/test_prompt.c paddock_agent)
+paddock_unit_test(test_roles unit/test_roles.c paddock_agent)
