@@ -6,15 +6,14 @@
 #include "orchestrator/model/hints.h"
 #include "orchestrator/model/pick.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#define TEXT_MAX 600 /* bytes of a server's own words that we repeat */
+#define TEXT_MAX 65536
 
 /* The parts of an error document, borrowed. */
 struct parts {
-    const char *type;    /* "rate_limit_error", "RESOURCE_EXHAUSTED" */
-    const char *code;    /* "insufficient_quota", "429" */
+    const char *type; /* "rate_limit_error", "RESOURCE_EXHAUSTED" */
+    const char *code; /* "insufficient_quota", "429" */
     const char *message;
     int64_t status; /* 0: none inside */
     int64_t wait_ns;
@@ -25,12 +24,6 @@ void fault_clear(struct fault *f) {
     *f = (struct fault){0};
 }
 
-static char *one_line(const char *text) {
-    size_t len = strlen(text);
-    char *line = str_printable(text, len < TEXT_MAX ? len : TEXT_MAX);
-    return line;
-}
-
 void fault_set(struct fault *f, enum error_kind kind, bool retry, const char *fmt, ...) {
     if (f->set) return;
     _cleanup_buf_ struct buf text = {0};
@@ -38,7 +31,8 @@ void fault_set(struct fault *f, enum error_kind kind, bool retry, const char *fm
     va_start(ap, fmt);
     buf_vprintf(&text, fmt, ap);
     va_end(ap);
-    *f = (struct fault){.set = true, .kind = kind, .retry = retry, .text = one_line(buf_text(&text))};
+    *f = (struct fault){
+        .set = true, .kind = kind, .retry = retry, .text = strndup(buf_text(&text), TEXT_MAX)};
 }
 
 bool fault_status_retries(long status) {
@@ -85,7 +79,8 @@ static bool take_apart(const struct json *doc, struct parts *p) {
     if (json_type(doc) == JSON_ARRAY) doc = json_at(doc, 0);
     if (!doc || json_type(doc) != JSON_OBJECT) return false;
     const struct json *error = pick(doc, "error");
-    bool flat = str_eq(pick_text(doc, "object"), "error") || str_eq(pick_text(doc, "type"), "error");
+    bool flat =
+        str_eq(pick_text(doc, "object"), "error") || str_eq(pick_text(doc, "type"), "error");
     if (error && json_type(error) == JSON_STRING) {
         p->message = text_of(error);
         return true;
@@ -112,9 +107,9 @@ static bool says(const struct parts *p, const char *word) {
 
 /* What comes inside a stream has no status: the words must do. */
 static bool is_final(const struct parts *p) {
-    static const char *const words[] = {"invalid", "authentication", "permission", "not_found",
-                                        "billing", "too_large", "quota_exceeded",
-                                        "insufficient_quota", "content_filter", "context_length"};
+    static const char *const words[] = {
+        "invalid",   "authentication", "permission",         "not_found",      "billing",
+        "too_large", "quota_exceeded", "insufficient_quota", "content_filter", "context_length"};
     if (says(p, "RESOURCE_EXHAUSTED")) return false;
     for (size_t i = 0; i < ARRAY_SIZE(words); i++)
         if (says(p, words[i])) return true;
@@ -135,7 +130,7 @@ static void describe(struct fault *f, long status, const struct parts *p, const 
     if (p->type && p->code && strcmp(p->type, p->code) != 0) buf_printf(&text, " (%s)", p->code);
     const char *message = p->message ? p->message : else_text;
     if (message && *message) buf_printf(&text, ": %s", message);
-    f->text = one_line(buf_text(&text));
+    f->text = strndup(buf_text(&text), TEXT_MAX);
 }
 
 void fault_of_status(struct fault *f, long status, const char *body, size_t len) {
@@ -153,7 +148,7 @@ void fault_of_status(struct fault *f, long status, const char *body, size_t len)
     }
     f->filtered = status == 400 && says(&p, "content_filter");
     f->wait_ns = p.wait_ns;
-    _cleanup_free_ char *snippet = known ? NULL : strndup(body ? body : "", len < 200 ? len : 200);
+    _cleanup_free_ char *snippet = known ? NULL : strndup(body ? body : "", len);
     describe(f, status, &p, snippet);
 }
 
@@ -164,10 +159,10 @@ bool fault_of_document(struct fault *f, const struct json *doc) {
     f->set = true;
     f->retry = !is_final(&p);
     f->filtered = says(&p, "content_filter");
-    f->kind = p.status               ? kind_of_status((long)p.status)
+    f->kind = p.status                                     ? kind_of_status((long)p.status)
               : says(&p, "rate") || says(&p, "overloaded") ? ERROR_BUSY
-              : f->retry             ? ERROR_SYSTEM
-                                     : ERROR_INVALID;
+              : f->retry                                   ? ERROR_SYSTEM
+                                                           : ERROR_INVALID;
     f->wait_ns = p.wait_ns;
     describe(f, (long)p.status, &p, NULL);
     return true;

@@ -18,7 +18,7 @@ struct fault {
     bool paid;     /* the server did its work, so that each further try costs as well */
     bool filtered; /* not an error: the prompt was refused */
     enum error_kind kind;
-    char *text; /* one printable line */
+    char *text;      /* the server's own words, raw: to be cleaned before anybody sees them */
     int64_t wait_ns; /* what the body said about when; 0: nothing */
 };
 

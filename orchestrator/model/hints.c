@@ -33,8 +33,8 @@ static double unit_seconds(const char **p) {
     static const struct {
         const char *name;
         double seconds;
-    } units[] = {{"ms", 1e-3}, {"us", 1e-6}, {"ns", 1e-9}, {"s", 1}, {"m", 60}, {"h", 3600},
-                 {"d", 86400}};
+    } units[] = {{"ms", 1e-3}, {"us", 1e-6}, {"ns", 1e-9}, {"s", 1},
+                 {"m", 60},    {"h", 3600},  {"d", 86400}};
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         size_t n = strlen(units[i].name);
         if (strncmp(*p, units[i].name, n) != 0) continue;
