@@ -218,11 +218,16 @@ class Handler(BaseHTTPRequestHandler):
             return
         if kind not in ("none", "no_usage", "bad_usage", "empty", "echo_key", "huge", "slow", "whole"):
             raise ValueError(f"unknown fault {kind}")
-        if spoken.stream and kind != "whole":
-            self.stream(spoken, a, fault)
-        else:
-            self.send_document(200, spoken.whole(a))
+        # Before the last byte leaves: who has read the answer may ask at once.
         seen["told"] = told
+        try:
+            if spoken.stream and kind != "whole":
+                self.stream(spoken, a, fault)
+            else:
+                self.send_document(200, spoken.whole(a))
+        except (BrokenPipeError, ConnectionResetError):
+            seen["told"] = None
+            raise
 
     def stream(self, spoken, a, fault):
         self.begin_stream()
