@@ -47,8 +47,11 @@ static void put_messages(const struct model_request *rq, struct json_writer *w) 
     json_close_array(w);
 }
 
-/* A budget is how the older models are told, an effort how the newer ones are. */
-static void put_thinking(const struct model_config *c, struct json_writer *w) {
+/* A budget is how the older models are told, an effort how the newer ones are. A caller
+ * that asks for few tokens gets what thinking fits into them, or none. */
+static void put_thinking(const struct model_config *c, int64_t max_tokens, struct json_writer *w) {
+    int64_t budget = c->budget < max_tokens ? c->budget : max_tokens - 1;
+    if (budget < THINKING_LEAST) budget = 0;
     if (c->effort) {
         json_open_object(w, "output_config");
         json_put_string(w, "effort", c->effort);
@@ -58,11 +61,11 @@ static void put_thinking(const struct model_config *c, struct json_writer *w) {
     json_open_object(w, "thinking");
     if (!c->has_budget) {
         json_put_string(w, "type", "adaptive");
-    } else if (c->budget == 0) {
+    } else if (budget == 0) {
         json_put_string(w, "type", "disabled");
     } else {
         json_put_string(w, "type", "enabled");
-        json_put_int(w, "budget_tokens", c->budget);
+        json_put_int(w, "budget_tokens", budget);
     }
     json_close_object(w);
 }
@@ -73,7 +76,7 @@ static void body(const struct model_config *c, const struct model_request *rq,
     json_put_int(w, "max_tokens", protocol_max_tokens(c, rq));
     put_system(c, rq, w);
     put_messages(rq, w);
-    put_thinking(c, w);
+    put_thinking(c, protocol_max_tokens(c, rq), w);
     if (!isnan(c->temperature)) json_put_double(w, "temperature", c->temperature);
     if (!isnan(c->top_p)) json_put_double(w, "top_p", c->top_p);
     if (c->stop) json_put_strv(w, "stop_sequences", c->stop);

@@ -8,12 +8,11 @@
 #include <string.h>
 #include <strings.h>
 
-#define FILE_MAX       ((size_t)1 << 20)
-#define HEADERS_MAX    32
-#define TOKENS_MAX     ((int64_t)10000000)
-#define PRICE_MAX      1e6
-#define STOPS_MAX      16
-#define THINKING_LEAST 1024 /* what Anthropic's servers take */
+#define FILE_MAX    ((size_t)1 << 20)
+#define HEADERS_MAX 32
+#define TOKENS_MAX  ((int64_t)10000000)
+#define PRICE_MAX   1e6
+#define STOPS_MAX   16
 
 static void set_defaults(struct model_config *c) {
     *c = (struct model_config){.temperature = NAN,

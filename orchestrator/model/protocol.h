@@ -36,6 +36,9 @@ struct protocol {
 
 extern const struct protocol protocol_openai, protocol_anthropic, protocol_gemini;
 
+/* The least budget for thinking that Anthropic's servers take. */
+#define THINKING_LEAST 1024
+
 /* NULL: no such. */
 const struct protocol *protocol_named(const char *name);
 

@@ -112,6 +112,21 @@ static void anthropic_bodies(void **state) {
            ",\"output_config\":{\"effort\":\"high\"},\"thinking\":{\"type\":\"adaptive\"}}");
 }
 
+static void thinking_fits_into_what_a_caller_asks_for(void **state) {
+    (void)state;
+    static const struct model_message one[] = {{MODEL_USER, "U"}};
+    struct model_request rq = {.messages = one, .count = 1, .max_tokens = 2000};
+    const char *config = "{\"protocol\": \"anthropic\", \"name\": \"c\", \"stream\": false,"
+                         "\"parameters\": {\"reasoning_budget\": 4096}}";
+    expect_of(config, &rq, "https://api.anthropic.com/v1/messages",
+              "{\"model\":\"c\",\"max_tokens\":2000,\"messages\":[{\"role\":\"user\","
+              "\"content\":\"U\"}],\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":1999}}");
+    rq.max_tokens = 100;
+    expect_of(config, &rq, "https://api.anthropic.com/v1/messages",
+              "{\"model\":\"c\",\"max_tokens\":100,\"messages\":[{\"role\":\"user\","
+              "\"content\":\"U\"}],\"thinking\":{\"type\":\"disabled\"}}");
+}
+
 #define GEMINI_CONTENTS                                                           \
     "\"systemInstruction\":{\"parts\":[{\"text\":\"Be brief.\\n\\nBe kind.\"}]}," \
     "\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"Hi\"}]},"            \
@@ -154,6 +169,7 @@ int main(void) {
         cmocka_unit_test(openai_bodies),
         cmocka_unit_test(azure_is_another_address),
         cmocka_unit_test(anthropic_bodies),
+        cmocka_unit_test(thinking_fits_into_what_a_caller_asks_for),
         cmocka_unit_test(gemini_bodies),
         cmocka_unit_test(the_canonical_request_has_the_prompt_alone),
     };
