@@ -26,7 +26,8 @@ const struct verb *const cli_verbs[] = {
     &verb_policy_list,    &verb_policy_show,  &verb_policy_check,
     &verb_policy_explain, &verb_policy_learn, &verb_image_list,
     &verb_image_import,   &verb_image_rm,     &verb_image_gc,
-    &verb_lane_list,      &verb_doctor,       &verb_gc,
+    &verb_lane_list,      &verb_model_list,   &verb_model_check,
+    &verb_model_ask,      &verb_doctor,       &verb_gc,
     &verb_daemon_status,  &verb_daemon_stop,  NULL};
 
 static bool matches(const struct verb *v, char *const *argv, size_t *words) {

@@ -12,6 +12,7 @@
 
 #define SERVICE_STATE  "/var/lib/paddock"
 #define SERVICE_SOCKET "/run/paddock/paddockd.sock"
+#define SERVICE_CONFIG "/etc/paddock"
 
 static char *checked(char *path, struct error *err) {
     if (!path) error_set(err, ERROR_SYSTEM, "out of memory");
@@ -54,6 +55,25 @@ char *paths_state(enum paths_scope scope, struct error *err) {
     if (set && set[0] == '/') return checked(path_join(set, "paddock"), err);
     _cleanup_free_ char *home = home_dir(err);
     return home ? checked(path_join(home, ".local/state/paddock"), err) : NULL;
+}
+
+static char *own_config(struct error *err) {
+    const char *set = setting("XDG_CONFIG_HOME");
+    if (set && set[0] == '/') return checked(path_join(set, "paddock"), err);
+    _cleanup_free_ char *home = home_dir(err);
+    return home ? checked(path_join(home, ".config/paddock"), err) : NULL;
+}
+
+char **paths_config(struct error *err) {
+    const char *set = setting("PADDOCK_CONFIG");
+    _cleanup_free_ char *own = set ? paths_absolute(set, err) : own_config(err);
+    _cleanup_strv_ char **list = NULL;
+    if (!own) return NULL;
+    if (strv_push(&list, own) < 0 || (!set && strv_push(&list, SERVICE_CONFIG) < 0)) {
+        error_sys(err, ENOMEM, "config folder");
+        return NULL;
+    }
+    return steal_ptr(&list);
 }
 
 /* A socket's path must fit sun_path. */

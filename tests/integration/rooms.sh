@@ -50,6 +50,17 @@ else
     bad=1
 fi
 
+# Within orchestrator/: what talks to models knows no task, version or store.
+found=$(grep -HoE '^#include "[^"]+"' orchestrator/model/*.[ch] |
+    grep -vE '"(common|orchestrator/(paths|model))/')
+if [ -z "$found" ]; then
+    echo "ok - orchestrator/model knows common/ and paths/ alone"
+else
+    echo "not ok - orchestrator/model knows common/ and paths/ alone"
+    printf '  %s\n' "$found"
+    bad=1
+fi
+
 # The rule itself must be able to fail.
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

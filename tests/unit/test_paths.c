@@ -15,8 +15,9 @@
 
 static int clear(void **state) {
     (void)state;
-    static const char *const names[] = {"PADDOCK_STATE", "PADDOCK_SOCKET", "PADDOCK_BIN",
-                                        "XDG_STATE_HOME", "XDG_RUNTIME_DIR"};
+    static const char *const names[] = {"PADDOCK_STATE",  "PADDOCK_SOCKET",  "PADDOCK_BIN",
+                                        "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "PADDOCK_CONFIG",
+                                        "XDG_CONFIG_HOME"};
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) unsetenv(names[i]);
     setenv("HOME", "/home/ada", 1);
     return 0;
@@ -37,6 +38,21 @@ static void the_state_follows_the_rules(void **state) {
     setenv("PADDOCK_STATE", "/s", 1);
     _cleanup_free_ char *set = paths_state(PATHS_SERVICE, NULL);
     assert_string_equal(set, "/s");
+}
+
+static void configs_are_looked_for_in_order(void **state) {
+    (void)state;
+    _cleanup_strv_ char **home = paths_config(NULL);
+    assert_string_equal(home[0], "/home/ada/.config/paddock");
+    assert_string_equal(home[1], "/etc/paddock");
+    assert_null(home[2]);
+    setenv("XDG_CONFIG_HOME", "/x", 1);
+    _cleanup_strv_ char **xdg = paths_config(NULL);
+    assert_string_equal(xdg[0], "/x/paddock");
+    setenv("PADDOCK_CONFIG", "/c", 1);
+    _cleanup_strv_ char **set = paths_config(NULL);
+    assert_string_equal(set[0], "/c");
+    assert_null(set[1]);
 }
 
 static void the_socket_follows_the_rules(void **state) {
@@ -80,6 +96,7 @@ static void programs_are_found_or_named(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_state_follows_the_rules, clear),
+        cmocka_unit_test_setup(configs_are_looked_for_in_order, clear),
         cmocka_unit_test_setup(the_socket_follows_the_rules, clear),
         cmocka_unit_test_setup(a_socket_must_fit_its_address, clear),
         cmocka_unit_test_setup(programs_are_found_or_named, clear),

@@ -1,0 +1,8 @@
+paddock_unit_test(test_model_stream unit/test_model_stream.c paddock_model)
+paddock_unit_test(test_model_hints unit/test_model_hints.c paddock_model)
+paddock_unit_test(test_model_body unit/test_model_body.c paddock_model m)
+paddock_unit_test(test_model_answer unit/test_model_answer.c paddock_model)
+paddock_unit_test(test_model_fault unit/test_model_fault.c paddock_model)
+paddock_unit_test(test_model_config unit/test_model_config.c paddock_model)
+paddock_unit_test(test_model_cassette unit/test_model_cassette.c paddock_model)
+paddock_unit_test(test_model_call unit/test_model_call.c paddock_model)
