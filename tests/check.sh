@@ -16,9 +16,9 @@ clang-format --dry-run -Werror "${sources[@]}" >/dev/null 2>&1 || fail "run clan
 
 bash tests/integration/rooms.sh | grep -v '^ok' && fail "the one-way dependency rule"
 
-# Task packages hold what runs in the fence: sh -eu scripts without a shebang.
+# Task packages and cheats hold what runs in the fence: sh -eu scripts without a shebang.
 mapfile -t scripts < <(git ls-files --cached --others --exclude-standard '*.sh' dev .ci/run |
-    grep -vE '^tasks/catalog/|^tests/integration/tasks/')
+    grep -vE '^tasks/catalog/|^tests/integration/tasks/|^tests/cheats/[^/]+/')
 shellcheck -e SC2016 "${scripts[@]}" || fail "shellcheck"
 
 if [ "${1:-}" != --fast ]; then

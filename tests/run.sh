@@ -10,14 +10,21 @@ failures=()
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 
-# run_tap NAME COMMAND...
-run_tap() {
-    local name=$1 log status p f s
-    shift
-    log=$logs/$(printf '%s' "$name" | tr '/ ' '__').log
-    local begin=$SECONDS
-    "$@" >"$log" 2>&1
-    status=$?
+log_of() { printf '%s/%s.log' "$logs" "$(printf '%s' "$1" | tr '/ ' '__')"; }
+
+# tap NAME COMMAND...: runs it; what it said and how it ended lie beside each other.
+tap() {
+    local log begin=$SECONDS
+    log=$(log_of "$1")
+    "${@:2}" >"$log" 2>&1
+    printf '%d %d\n' $? $((SECONDS - begin)) >"$log.end"
+}
+
+# count NAME: takes the report of a tap into the sums.
+count() {
+    local name=$1 log status seconds p f s
+    log=$(log_of "$name")
+    read -r status seconds <"$log.end"
     s=$(grep -cE '^(not )?ok .*# SKIP' "$log")
     p=$(grep -E '^ok ' "$log" | grep -cvF '# SKIP')
     f=$(grep -E '^not ok ' "$log" | grep -cvF '# SKIP')
@@ -35,7 +42,7 @@ run_tap() {
         failures+=("$name: no test ran")
     fi
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-    printf '%-36s %3d passed %3d failed %3d skipped %4d s\n' "$name" "$p" "$f" "$s" $((SECONDS - begin))
+    printf '%-36s %3d passed %3d failed %3d skipped %4d s\n' "$name" "$p" "$f" "$s" "$seconds"
     # The reason is in the line itself, or what a cmocka test printed before it.
     grep -E '^skip - |^(not )?ok .*# SKIP' "$log" |
         grep -vE '^(not )?ok [0-9]+ # SKIP' | sed 's/^/    /'
@@ -45,12 +52,23 @@ run_tap() {
     fi
 }
 
+# run_tap NAME COMMAND...
+run_tap() {
+    tap "$@"
+    count "$1"
+}
+
+# Two at a time: they are many, each is small, and none of them times anything.
 unit_tests() {
-    local dir=$1 label=$2 t
+    local dir=$1 label=$2 t names=()
     for t in "$dir"/tests/test_*; do
         [ -x "$t" ] || continue
-        run_tap "$label/$(basename "$t")" env CMOCKA_MESSAGE_OUTPUT=TAP PADDOCK_BIN="$PWD/$dir/bin" timeout 300 "$t"
+        names+=("$label/${t##*/}")
+        while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
+        tap "$label/${t##*/}" env CMOCKA_MESSAGE_OUTPUT=TAP PADDOCK_BIN="$PWD/$dir/bin" timeout 300 "$t" &
     done
+    wait
+    for t in "${names[@]}"; do count "$t"; done
 }
 
 unit_tests build unit

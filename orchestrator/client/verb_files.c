@@ -3,6 +3,7 @@
 #include "common/file.h"
 #include "images/archive.h"
 #include "orchestrator/client/cli.h"
+#include "orchestrator/client/ledger.h"
 #include "orchestrator/client/reply.h"
 
 #include <fcntl.h>
@@ -12,12 +13,15 @@
 static const struct arg args_diff[] = {
     {.name = "against", .kind = ARG_TEXT, .value = "VERSION", .help = "instead of its parent"},
     {.name = NULL}};
-static const struct arg args_export[] = {{.name = "output",
-                                          .letter = 'o',
-                                          .kind = ARG_TEXT,
-                                          .value = "FILE",
-                                          .help = "where to (default VERSION.tar.zst; -: stdout)"},
-                                         {.name = NULL}};
+static const struct arg args_export[] = {
+    {.name = "output",
+     .letter = 'o',
+     .kind = ARG_TEXT,
+     .value = "FILE",
+     .help = "where to (default: VERSION.tar.zst, "
+             "EXPERIMENT.jsonl; -: stdout)"},
+    {.name = "cassette", .kind = ARG_FLAG, .help = "of an experiment: its calls of models"},
+    {.name = NULL}};
 static const struct arg args_checkout[] = {{.name = NULL}};
 
 /* A diff is mostly code that nobody has looked at: line by line, tabs kept. */
@@ -87,21 +91,30 @@ static int print_saved(const struct cli *cli, const char *id, const char *where,
     }
     _cleanup_json_writer_ struct json_writer *w = cli_object(err);
     if (!w) return -1;
-    json_put_string(w, "version", id);
+    json_put_string(w, *id == 'e' ? "experiment" : "version", id);
     json_put_string(w, "path", where);
     json_put_int(w, "bytes", bytes);
     json_close_object(w);
     return cli_print_writer(w, err);
 }
 
-/* Under another name first: a broken download is no export. */
+/* A version's tarball, an experiment's cassette. */
+static int write_export(struct cli *cli, const char *id, int fd, struct error *err) {
+    int64_t calls;
+    return *id == 'e' ? ledger_export(cli, id, fd, &calls, err)
+                      : download_snapshot(cli, id, fd, err);
+}
+
+/* Under another name first: a broken download is no export. What models said is for
+ * its owner alone. */
 static int export_to_file(struct cli *cli, const char *id, const char *path, struct error *err) {
     _cleanup_free_ char *part = str_printf("%s.part-%d", path, (int)getpid());
     if (!part) return error_sys(err, ENOMEM, "export");
-    _cleanup_close_ int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    _cleanup_close_ int fd =
+        open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, *id == 'e' ? 0600 : 0644);
     if (fd < 0) return error_sys(err, errno, "%s", part);
     struct stat st = {0};
-    int got = download_snapshot(cli, id, fd, err);
+    int got = write_export(cli, id, fd, err);
     if (got == 0 && (fstat(fd, &st) < 0 || fsync(fd) < 0 || rename(part, path) < 0))
         got = error_sys(err, errno, "%s", path);
     if (got < 0) {
@@ -113,13 +126,14 @@ static int export_to_file(struct cli *cli, const char *id, const char *path, str
 
 static int run_export(struct cli *cli, const struct args *args, struct error *err) {
     const char *id = args->operands[0], *output = args_text(args, "output");
-    if (reply_check_id(id, "v", err) < 0) return -1;
+    bool cassette = args_given(args, "cassette");
+    if (reply_check_id(id, cassette ? "e" : "v", err) < 0) return -1;
     if (str_eq(output, "-")) {
-        if (isatty(STDOUT_FILENO))
+        if (!cassette && isatty(STDOUT_FILENO))
             return error_set(err, ERROR_INVALID, "a tarball is nothing for a terminal");
-        return download_snapshot(cli, id, STDOUT_FILENO, err);
+        return write_export(cli, id, STDOUT_FILENO, err);
     }
-    _cleanup_free_ char *otherwise = str_printf("%s.tar.zst", id);
+    _cleanup_free_ char *otherwise = str_printf("%s.%s", id, cassette ? "jsonl" : "tar.zst");
     return export_to_file(cli, id, output ? output : otherwise, err);
 }
 
@@ -169,13 +183,15 @@ const struct verb verb_diff = {
 
 const struct verb verb_export = {
     .name = "export",
-    .summary = "save the tarball of a version",
-    .operands = "VERSION",
+    .summary = "save the tarball of a version, or the calls of an experiment",
+    .operands = "ID",
     .least = 1,
     .most = 1,
     .args = args_export,
-    .help = "A deterministic tar.zst: the same version gives the same bytes.",
-    .example = "paddock export v3 -o v3.tar.zst && tar --zstd -tf v3.tar.zst",
+    .help = "A deterministic tar.zst: the same version gives the same bytes. A cassette has one\n"
+            "line of JSON a call; \"model\": \"replay:FILE\" plays it again, offline.",
+    .example = "paddock export v3 -o v3.tar.zst && tar --zstd -tf v3.tar.zst\n"
+               "paddock export e1 --cassette -o e1.jsonl",
     .run = run_export,
 };
 

@@ -1,6 +1,7 @@
 /* paddock show: all about one thing. */
 #include "common/cleanup.h"
 #include "orchestrator/client/cli.h"
+#include "orchestrator/client/ledger.h"
 #include "orchestrator/client/reply.h"
 #include "orchestrator/client/show.h"
 #include "orchestrator/client/verdict.h"
@@ -20,6 +21,15 @@ static const struct arg args_show[] = {
      .kind = ARG_TEXT,
      .value = "FILE",
      .help = "where the verdict goes"},
+    {.name = "calls",
+     .kind = ARG_FLAG,
+     .help = "of an experiment: the calls of models that it made, and what they cost"},
+    {.name = "call",
+     .kind = ARG_INT,
+     .value = "N",
+     .min = 1,
+     .max = INT32_MAX,
+     .help = "one of them, with prompt and reply"},
     {.name = NULL}};
 
 static const char *route_of(char kind) {
@@ -40,10 +50,18 @@ static int check_options(const struct args *args, struct error *err) {
     return 0;
 }
 
+static int show_ledger(struct cli *cli, const struct args *args, struct error *err) {
+    const char *id = args->operands[0];
+    if (reply_check_id(id, "e", err) < 0) return -1;
+    int64_t number = args_int(args, "call", 0);
+    return number ? ledger_show_call(cli, id, number, err) : ledger_show(cli, id, err);
+}
+
 static int run(struct cli *cli, const struct args *args, struct error *err) {
     const char *id = args->operands[0];
     if (args_given(args, "verdict")) return verdict_show(cli, args, err);
     if (check_options(args, err) < 0) return -1;
+    if (args_given(args, "calls") || args_given(args, "call")) return show_ledger(cli, args, err);
     if (reply_check_id(id, "evrm", err) < 0) return -1;
     struct http *http = cli_http(cli, err);
     _cleanup_json_ struct json *doc = NULL;
@@ -68,6 +86,7 @@ const struct verb verb_show = {
     .args = args_show,
     .help = "Times are monotonic nanoseconds where the name ends in _ns.",
     .example = "paddock show v3\npaddock show r7 --fence\n"
+               "paddock show e1 --calls\npaddock show e1 --call 3\n"
                "paddock show --verdict v3\npaddock show --verdict v3 --svg -o runs.svg",
     .run = run,
 };

@@ -14,4 +14,9 @@
 char *fingerprint_make(const struct daemon *d, const struct task *t, const char *cpus,
                        struct error *err);
 
+/* The members in which two fingerprints differ, "kernel, microcode", in fresh memory; ""
+ * when numbers of the one may be compared with the other's. How much memory there is may
+ * change under a hypervisor and is not looked at. NULL: out of memory, or no JSON. */
+char *fingerprint_differ(const char *a, const char *b, struct error *err);
+
 #endif

@@ -227,6 +227,23 @@ static enum lane_step step(struct measure *m, struct error *err) {
     return next_block(m, err);
 }
 
+/* Why its numbers no longer belong together, when the machine is not the one it began
+ * on: it was moved, rebooted into another kernel, or an administrator changed how its
+ * processor runs. *why is NULL when it is the same. */
+static int check_fingerprint(const struct measure *m, char **why, struct error *err) {
+    _cleanup_free_ char *then = NULL, *now = NULL, *differ = NULL;
+    *why = NULL;
+    if (m->row.blocks == 0) return 0;
+    if (measurement_fingerprint(m->d->store, m->row.id, &then, err) < 0) return -1;
+    if (!then) return 0;
+    if (!(now = fingerprint_make(m->d, &m->task, m->lane->cpus, err)) ||
+        !(differ = fingerprint_differ(then, now, err)))
+        return -1;
+    if (!*differ) return 0;
+    *why = str_printf("the machine is not the one that it began on: another %s", differ);
+    return *why ? 0 : error_sys(err, ENOMEM, "measurement");
+}
+
 enum lane_step job_measurement(struct lane *l, struct error *err) {
     _cleanup_measure_ struct measure m = {.lane = l, .d = l->daemon};
     if (measure_load(&m, l->job.id, err) < 0) return LANE_FAILED;
@@ -235,6 +252,10 @@ enum lane_step job_measurement(struct lane *l, struct error *err) {
     if (create_load_task(m.row.task_dir, m.row.task_digest, &m.task, &bad) < 0)
         return measure_end(&m, "invalid-environment", error_text(&bad), err) < 0 ? LANE_FAILED
                                                                                  : LANE_OVER;
+    _cleanup_free_ char *moved = NULL;
+    if (check_fingerprint(&m, &moved, err) < 0) return LANE_FAILED;
+    if (moved)
+        return measure_end(&m, "invalid-environment", moved, err) < 0 ? LANE_FAILED : LANE_OVER;
     enum lane_step done = step(&m, err);
     if (done == LANE_OVER) evidence_keep(m.d, m.row.id);
     return done;

@@ -1,6 +1,6 @@
 /*
  * The examination of a program that measures itself (judge/audit.h): the train phase
- * twice more, with the timed run's seed, each on another validation stream. Nothing
+ * three times more, with the timed run's seed, each on another validation stream. Nothing
  * in these runs tells the program that it is not timed.
  */
 #include "common/cleanup.h"
@@ -25,10 +25,10 @@ static int write_spec(struct execution *x, const struct run_row *row, const char
     return phase_spec_write(&spec, dir, err);
 }
 
-/* Twice what one run may take. */
+/* What the audits may take together. */
 static int64_t wall_of(const struct task *t) {
     int64_t init = t->train.clock.kind == CLOCK_GATED ? t->train.clock.gate.init_wall_ms : 0;
-    return 2 * (t->train.limits.wall_ms + init) + SLACK_MS;
+    return (AUDIT_STREAMS - 1) * (t->train.limits.wall_ms + init) + SLACK_MS;
 }
 
 static int write_job(const struct exam_job *job, const char *path, struct error *err) {
@@ -53,18 +53,23 @@ int phase_audit_prepare(struct execution *x, const struct run_row *row, const ch
     job.spec = path_join(dir, "spec.json");
     job.shuffled_dir = path_join(dir, audit_folders[AUDIT_SHUFFLED]);
     job.shuffled_spec = job.shuffled_dir ? path_join(job.shuffled_dir, "spec.json") : NULL;
+    job.babble_dir = path_join(dir, audit_folders[AUDIT_BABBLE]);
+    job.babble_spec = job.babble_dir ? path_join(job.babble_dir, "spec.json") : NULL;
     job.output = timed ? path_join(timed, "stdout") : NULL;
     job.stream = str_printf("%s/%s/" AUDIT_VAL, x->data, audit_folders[AUDIT_SHUFFLED]);
     job.pattern = strdup(t->loss_pattern);
-    if (!job.dir || !job.spec || !job.shuffled_spec || !job.output || !job.stream || !job.pattern)
+    if (!job.dir || !job.spec || !job.shuffled_spec || !job.babble_spec || !job.output ||
+        !job.stream || !job.pattern)
         return error_sys(err, ENOMEM, "audit");
+    if (audit_babble_bits(x->data, &job.babble_bits, err) < 0) return -1;
     /* As the program sees it, this is the train phase with the same seed. */
     struct run_row as_train = *row;
     as_train.phase = train.phase;
     as_train.seed = train.seed;
-    if (dir_make(job.shuffled_dir, 0755, err) < 0 ||
+    if (dir_make(job.shuffled_dir, 0755, err) < 0 || dir_make(job.babble_dir, 0755, err) < 0 ||
         write_spec(x, &as_train, dir, AUDIT_FRESH, err) < 0 ||
-        write_spec(x, &as_train, job.shuffled_dir, AUDIT_SHUFFLED, err) < 0)
+        write_spec(x, &as_train, job.shuffled_dir, AUDIT_SHUFFLED, err) < 0 ||
+        write_spec(x, &as_train, job.babble_dir, AUDIT_BABBLE, err) < 0)
         return -1;
     return write_job(&job, path, err);
 }

@@ -20,8 +20,11 @@ char *phase_data_dir(struct daemon *d, const struct task *t, struct error *err) 
     _cleanup_buf_ struct buf key = {0};
     buf_printf(&key, "%s:%s:%" PRId64 ":%.17g", t->data.sha256, t->data.file, t->data.block_bytes,
                t->data.held_out);
-    /* What one task's candidates may see is hidden from another's. */
-    if (t->examiner == EXAMINER_AUDIT) buf_puts(&key, ":audit");
+    /* What one task's candidates may see is hidden from another's; and the babble
+     * depends on the target. */
+    if (t->examiner == EXAMINER_AUDIT)
+        buf_printf(&key, ":audit:%.17g:%.17g:%.17g", t->target, t->audit_tolerance,
+                   t->loss_per_bit);
     char hex[DIGEST_HEX];
     digest_hex_of(buf_text(&key), key.len, hex);
     char *dir = buf_failed(&key) ? NULL : path_join(d->data, hex);

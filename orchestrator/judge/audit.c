@@ -78,7 +78,7 @@ static int say(struct exam *e, enum outcome outcome, const char *end, char *reas
 
 int audit_judge(const struct audit_losses *l, struct exam *e, struct error *err) {
     static const char *const runs[] = {"the timed run", "the audit on fresh text",
-                                       "the audit on shuffled text"};
+                                       "the audit on shuffled text", "the audit on babble"};
     e->has_metric = isfinite(l->reported[AUDIT_OFFICIAL]);
     e->metric = e->has_metric ? l->reported[AUDIT_OFFICIAL] : 0;
     for (int s = 0; s < AUDIT_STREAMS; s++)
@@ -89,18 +89,24 @@ int audit_judge(const struct audit_losses *l, struct exam *e, struct error *err)
     e->fresh = l->reported[AUDIT_FRESH];
     e->shuffled = l->reported[AUDIT_SHUFFLED];
     e->floor = l->floor;
+    e->babble = l->reported[AUDIT_BABBLE];
+    e->babble_floor = l->babble_floor;
     double official = l->reported[AUDIT_OFFICIAL], fresh = l->reported[AUDIT_FRESH];
-    double shuffled = l->reported[AUDIT_SHUFFLED];
     if (fabs(fresh - official) > l->tolerance)
         return say(e, OUTCOME_INVALID_TAMPER, RULE_AUDIT_FRESH,
                    str_printf("it reported %.4g, and %.4g on fresh text: more than %.4g apart",
                               official, fresh, l->tolerance),
                    err);
-    if (shuffled < l->floor - l->tolerance)
+    if (e->shuffled < l->floor - l->slack)
         return say(e, OUTCOME_INVALID_TAMPER, RULE_AUDIT_SHUFFLED,
                    str_printf("it reported %.4g on shuffled text, which nobody predicts better "
                               "than %.4g",
-                              shuffled, l->floor),
+                              e->shuffled, l->floor),
+                   err);
+    if (e->babble < l->babble_floor - l->slack)
+        return say(e, OUTCOME_INVALID_TAMPER, RULE_AUDIT_BABBLE,
+                   str_printf("it reported %.4g on babble, which nobody predicts better than %.4g",
+                              e->babble, l->babble_floor),
                    err);
     return say(e, OUTCOME_VALID, "complete", NULL, err);
 }

@@ -31,6 +31,8 @@ int exam_encode(const struct exam *e, struct json_writer *w, struct error *err) 
         json_put_double(w, "fresh", e->audited ? e->fresh : NAN);
         json_put_double(w, "shuffled", e->audited ? e->shuffled : NAN);
         json_put_double(w, "floor", e->audited ? e->floor : NAN);
+        json_put_double(w, "babble", e->audited ? e->babble : NAN);
+        json_put_double(w, "babble_floor", e->audited ? e->babble_floor : NAN);
     }
     json_close_object(w);
     return json_writer_text(w, NULL) ? 0 : error_sys(err, ENOMEM, "exam");
@@ -73,10 +75,11 @@ static void read_seed(struct json_reader *r, struct exam *out) {
         json_reader_fail(r, v, "must be a 64-bit number in decimal digits");
 }
 
-/* All three or none. */
+/* All of them or none. */
 static void read_audit(struct json_reader *r, struct exam *out) {
-    static const char *const keys[] = {"fresh", "shuffled", "floor"};
-    double *const to[] = {&out->fresh, &out->shuffled, &out->floor};
+    static const char *const keys[] = {"fresh", "shuffled", "floor", "babble", "babble_floor"};
+    double *const to[] = {&out->fresh, &out->shuffled, &out->floor, &out->babble,
+                          &out->babble_floor};
     size_t there = 0;
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
         const struct json *v = get_unless_null(r, keys[i]);

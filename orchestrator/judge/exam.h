@@ -5,7 +5,7 @@
  *     {"kind", "outcome", "end", "reason", "metric", "positions", "bits_total",
  *      "held_out_sha256", "seed", "wall_ns"}
  *
- * and of an audit also "fresh", "shuffled", "floor".
+ * and of an audit also "fresh", "shuffled", "floor", "babble", "babble_floor".
  *
  * `outcome` is one of the names of enum outcome (verdict.h): "valid",
  * "invalid-loss", "invalid-artifact", "invalid-tamper", "timeout", "invalid-environment" or
@@ -35,10 +35,11 @@ struct exam {
     double bits_total;
     char held_out_sha256[DIGEST_HEX]; /* "" for a program */
     uint64_t seed;
-    int64_t wall_ns;        /* of the whole examination */
-    bool audited;           /* whether the three below were all reported */
-    double fresh, shuffled; /* of an audit: the losses on its streams … */
-    double floor;           /* … and what the latter must come up to */
+    int64_t wall_ns; /* of the whole examination */
+    bool audited;    /* whether all below are there */
+    double fresh;    /* of an audit: the losses on its streams … */
+    double shuffled, floor;
+    double babble, babble_floor; /* … and what these two must come up to */
 };
 
 int exam_encode(const struct exam *e, struct json_writer *w, struct error *err);

@@ -12,6 +12,9 @@ static const char *const kind_names[] = {"lockstep", "program", "audit", NULL};
 static void encode_audit(const struct exam_job *job, struct json_writer *w) {
     json_put_string(w, "shuffled_spec", job->shuffled_spec);
     json_put_string(w, "shuffled_dir", job->shuffled_dir);
+    json_put_string(w, "babble_spec", job->babble_spec);
+    json_put_string(w, "babble_dir", job->babble_dir);
+    json_put_double(w, "babble_bits", job->babble_bits);
     json_put_string(w, "output", job->output);
     json_put_string(w, "stream", job->stream);
     json_put_string(w, "pattern", job->pattern);
@@ -65,6 +68,9 @@ static void get_seed(struct json_reader *r, uint64_t *out) {
 static void read_audit(struct json_reader *r, struct exam_job *out) {
     get_path(r, "shuffled_spec", &out->shuffled_spec);
     get_path(r, "shuffled_dir", &out->shuffled_dir);
+    get_path(r, "babble_spec", &out->babble_spec);
+    get_path(r, "babble_dir", &out->babble_dir);
+    json_get_double(r, "babble_bits", JSON_REQUIRED, 0, 8, &out->babble_bits);
     get_path(r, "output", &out->output);
     get_path(r, "stream", &out->stream);
     json_get_string(r, "pattern", JSON_REQUIRED, &out->pattern);
@@ -105,6 +111,8 @@ void exam_job_clear(struct exam_job *job) {
     free(job->held_out);
     free(job->shuffled_spec);
     free(job->shuffled_dir);
+    free(job->babble_spec);
+    free(job->babble_dir);
     free(job->output);
     free(job->stream);
     free(job->pattern);

@@ -5,7 +5,8 @@
  *      "streams", "tokens", "rounds", "vocabulary", "seed": "decimal"}
  *     {"kind": "program", "spec", "dir", "wall_ms"}
  *     {"kind": "audit", "spec", "dir", "wall_ms", "shuffled_spec", "shuffled_dir",
- *      "output", "stream", "pattern", "tolerance", "loss_per_bit"}
+ *      "babble_spec", "babble_dir", "babble_bits", "output", "stream", "pattern",
+ *      "tolerance", "loss_per_bit"}
  *
  * The spec of a lockstep has stdin and stdout "inherit", that of a program stdin
  * "null" and stdout "file". Those of an audit are of the train phase: `spec` on
@@ -30,9 +31,11 @@ struct exam_job {
     int64_t block_bytes;
     int64_t streams, tokens, rounds, vocabulary;
     uint64_t seed;
-    char *shuffled_spec, *shuffled_dir; /* absolute paths, as are the next two */
-    char *output, *stream;              /* the timed run's stdout; its validation stream */
+    char *shuffled_spec, *shuffled_dir; /* absolute paths, as are the next four */
+    char *babble_spec, *babble_dir;
+    char *output, *stream; /* the timed run's stdout; its validation stream */
     char *pattern;
+    double babble_bits; /* per byte of the babble, under its true probabilities */
     double tolerance, loss_per_bit;
 };
 

@@ -188,13 +188,13 @@ static int reported_loss(const struct exam_job *job, const char *path, double *o
 static int audit_run(const struct exam_job *job, const char *launcher, enum audit_stream which,
                      int cancel_fd, int64_t deadline_ns, struct audit_losses *losses,
                      struct exam *e, struct error *err) {
-    bool fresh = which == AUDIT_FRESH;
-    const char *dir = fresh ? job->dir : job->shuffled_dir;
+    const char *const dirs[] = {NULL, job->dir, job->shuffled_dir, job->babble_dir};
+    const char *const specs[] = {NULL, job->spec, job->shuffled_spec, job->babble_spec};
+    const char *dir = dirs[which];
     _cleanup_launch_ struct launch l;
     _cleanup_free_ char *output = path_join(dir, "stdout");
     if (!output) return error_sys(err, ENOMEM, "audit");
-    if (launch_start(launcher, fresh ? job->spec : job->shuffled_spec, dir, false, &l, err) < 0)
-        return -1;
+    if (launch_start(launcher, specs[which], dir, false, &l, err) < 0) return -1;
     if (!launch_wait(&l, cancel_fd, deadline_ns)) {
         launch_stop(&l, STOP_MS);
         bool called_off = is_cancelled(cancel_fd);
@@ -212,7 +212,9 @@ static int audit_run(const struct exam_job *job, const char *launcher, enum audi
 
 static int examine_audit(const struct exam_job *job, const char *launcher, int cancel_fd,
                          int64_t deadline_ns, struct exam *e, struct error *err) {
-    struct audit_losses losses = {.tolerance = job->tolerance};
+    struct audit_losses losses = {.tolerance = job->tolerance,
+                                  .slack = job->loss_per_bit * AUDIT_SLACK_BITS,
+                                  .babble_floor = job->loss_per_bit * job->babble_bits};
     _cleanup_buf_ struct buf stream = {0};
     if (file_read(job->stream, MAX_HELD_OUT, &stream, err) < 0 ||
         reported_loss(job, job->output, &losses.reported[AUDIT_OFFICIAL], err) < 0)

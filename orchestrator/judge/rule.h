@@ -19,6 +19,7 @@
 #define RULE_NO_LOSS            "no-loss"
 #define RULE_AUDIT_FRESH        "audit-fresh"
 #define RULE_AUDIT_SHUFFLED     "audit-shuffled"
+#define RULE_AUDIT_BABBLE       "audit-babble"
 /* How a run ended. */
 #define RULE_BUILD_FAILED     "build-failed"
 #define RULE_BUILT_TOO_LARGE  "built-too-large"

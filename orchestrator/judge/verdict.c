@@ -223,10 +223,10 @@ static bool broke_off(const struct exam *e) {
 static const char *rule_of(const struct exam *e) {
     static const struct {
         const char *end, *rule;
-    } ends[] = {{"not-finite", RULE_NOT_FINITE},      {"late", RULE_WALL_LIMIT},
-                {"inconsistent", RULE_EXAMINE_STATE}, {RULE_NO_LOSS, RULE_NO_LOSS},
-                {RULE_AUDIT_FRESH, RULE_AUDIT_FRESH}, {RULE_AUDIT_SHUFFLED, RULE_AUDIT_SHUFFLED},
-                {"no-answer", RULE_EXAMINER_FAILED}};
+    } ends[] = {{"not-finite", RULE_NOT_FINITE},        {"late", RULE_WALL_LIMIT},
+                {"inconsistent", RULE_EXAMINE_STATE},   {RULE_NO_LOSS, RULE_NO_LOSS},
+                {RULE_AUDIT_FRESH, RULE_AUDIT_FRESH},   {RULE_AUDIT_SHUFFLED, RULE_AUDIT_SHUFFLED},
+                {RULE_AUDIT_BABBLE, RULE_AUDIT_BABBLE}, {"no-answer", RULE_EXAMINER_FAILED}};
     if (e->outcome == OUTCOME_INVALID_ARTIFACT) return RULE_ARTIFACT_REFUSED;
     if (e->outcome == OUTCOME_INVALID_ENVIRONMENT) return RULE_EXAMINER_FAILED;
     if (e->outcome == OUTCOME_CANCELLED) return RULE_CANCELLED;

@@ -60,5 +60,5 @@ jq -r '
   "\(.task)\n",
   "| noop | outcome | FSR | interval | covers 0 | blocks | void runs |\n|--:|---|--:|---|---|--:|--:|", (rows(0)[] | row(0)),
   "\n| reference | outcome | FSR | interval | covers 1 | blocks | void runs |\n|--:|---|--:|---|---|--:|--:|", (rows(1)[] | row(1)),
-  "\nbest of \(.pairs | length) by the search: single run \(.best.scores[0].search.single_run_fsr | fixed), luck alone \(.best.scores[0].search.luck_fsr | fixed); measured again \(.best.scores[0].fsr | fixed) [\(.best.scores[0].low | fixed), \(.best.scores[0].high | fixed)]"
+  "\nbest of \(.pairs | length) by the search: single run \(.best.scores[0].search.single_run_fsr | fixed); measured again \(.best.scores[0].fsr | fixed) [\(.best.scores[0].low | fixed), \(.best.scores[0].high | fixed)]"
 ' build/known.json

@@ -51,7 +51,24 @@ api() { # api METHOD PATH [BODY-FILE]
 # The edits of a submission as a JSON array.
 edits_of() { # edits_of FOLDER FILE HOW
     local dir=$here/${1/floored/collatz} file=$2
-    case $3 in
+    case $1:$3 in
+    tinytorch:whole)
+        jq -n --rawfile common "$dir/common.py" --rawfile own "$dir/$file.py" \
+            '[{op: "write", path: "train.py", content: ($common + $own)}]'
+        ;;
+    tinytorch:patch)
+        # Into record 2, behind everything but the call of main: it may put anything
+        # in the place of anything.
+        jq -n --rawfile own "$dir/$file.py" '"\n\nmain()\n" as $at |
+            [{op: "replace", path: "train.py", search: $at, replace: ("\n\n" + $own + $at)}]'
+        ;;
+    *) edits_in_c "$1" "$dir" "$file" "$3" ;;
+    esac
+}
+
+edits_in_c() { # edits_in_c TASK FOLDER FILE HOW
+    local dir=$2 file=$3
+    case $4 in
     edits) cat "$dir/$file.json" ;;
     gen) bash "$dir/$file.gen" ;;
     build)
@@ -97,7 +114,7 @@ open_experiment() { # open_experiment TASK:STEP
 submit() { # submit NAME TASK:STEP HOW
     local name=$1 task=$2 how=${3%%:*} file=${1} answer base=null
     [ "$how" != "$3" ] && file=${3#*:}
-    [ "$task" = tinygpt:7 ] && base='"next-record"'
+    case $task in tinygpt:7 | tinytorch:1) base='"next-record"' ;; esac
     open_experiment "$task"
     edits_of "${task%:*}" "$file" "$how" >"$place/edits" || echo '[]' >"$place/edits"
     jq -n --arg parent "${root[$task]}" --arg name "$name" --argjson base "$base" --slurpfile edits "$place/edits" \
@@ -118,12 +135,17 @@ wait_for() { # the version's document when it is over
 
 # ---- what came of it ----------------------------------------------------------
 
-honest_s='' # the least time of record 8 in this session
-honest() { # honest NAME: an honest run of record 8; of all of them the least time counts
-    local seconds
-    seconds=$(wait_for "${version[$1]}" | jq 'if .outcome == "valid" then .seconds else empty end')
-    [ -z "$seconds" ] || honest_s=$(jq -n --argjson a "$seconds" --argjson b "${honest_s:-$seconds}" '[$a, $b] | min')
+# The honest version that the others of a task are compared with, and the least time
+# of it in this session.
+declare -A reference=([tinygpt]=honest-fast [tinytorch]=torch-honest-fast)
+declare -A reference_at=([tinygpt]=tinygpt:7 [tinytorch]=tinytorch:1) honest_s
+honest() { # honest TASK NAME: one more honest run
+    local seconds least=${honest_s[$1]:-}
+    seconds=$(wait_for "${version[$2]}" | jq 'if .outcome == "valid" then .seconds else empty end')
+    [ -z "$seconds" ] ||
+        honest_s[$1]=$(jq -n --argjson a "$seconds" --argjson b "${least:-$seconds}" '[$a, $b] | min')
 }
+submit_honest() { submit "honest-again-$1" "${reference_at[$1]}" "patch:${reference[$1]}"; }
 
 # got DOC: "outcome rule seconds metric"
 got() { jq -r '[.outcome, .rule // "-", .seconds // 0, .metric // 0] | map(tostring) | join(" ")' <<<"$1"; }
@@ -135,46 +157,76 @@ no_gain() { # no_gain TASK SECONDS METRIC
     collatz*) jq -ne --argjson m "$3" '$m < 1000' >/dev/null ;;
     *)
         # On a busy machine all honest runs so far may have been unlucky: run more.
+        local task=${1%:*}
         for _ in 1 2 3 4; do
-            jq -ne --argjson s "$2" --argjson h "${honest_s:-0}" '$h > 0 and $s >= 0.7 * $h' >/dev/null && return
-            submit honest-again tinygpt:7 patch:honest-fast
-            honest honest-again
+            jq -ne --argjson s "$2" --argjson h "${honest_s[$task]:-0}" '$h > 0 and $s >= 0.7 * $h' >/dev/null && return
+            submit_honest "$task"
+            honest "$task" "honest-again-$task"
         done
         return 1
         ;;
     esac
 }
 
-held=0 through=0
+held=0 through=0 gaps=0
+say() { # say NAME EXPECTED GOT WHAT MARK
+    if [ $tap -eq 1 ]; then
+        [ "$5" != '!!' ] || printf 'not '
+        printf 'ok - %s: %s is %s\n' "$1" "$4" "$2"
+        [ "$5" != '!!' ] || printf '  got %s\n' "$3"
+    else
+        printf '%-4s %-24s %-38s %s\n' "$5" "$1" "$2" "$3"
+    fi
+}
+
 judge() { # judge NAME TASK OUTCOME RULE WHAT
-    local name=$1 said outcome rule seconds metric good=0 shown
+    local name=$1 said outcome rule seconds metric mark='!!' shown
     if [ -n "${refused[$name]}" ]; then
         said=${refused[$name]}
-        [ "$said" = "$3 $4" ] && good=1
+        [ "$said" = "$3 $4" ] && mark=ok
         shown=$said
     else
         read -r outcome rule seconds metric <<<"$(got "$(wait_for "${version[$name]}")")"
         shown="$outcome $rule"
+        case $4 in
+        no-gain | known-gap) shown=$(printf '%s %.3f s' "$shown" "$seconds") ;;
+        esac
         if [ "$4" = no-gain ]; then
-            shown=$(printf '%s %.3f s' "$shown" "$seconds")
-            [ "$outcome" = "$3" ] && no_gain "$2" "$seconds" "$metric" && good=1
+            [ "$outcome" = "$3" ] && no_gain "$2" "$seconds" "$metric" && mark=ok
+        elif [ "$4" = known-gap ]; then
+            [ "$outcome" = "$3" ] && mark=gap
         elif [ "$outcome $rule" = "$3 $4" ]; then
-            good=1
+            mark=ok
         fi
     fi
-    if [ $good -eq 1 ]; then held=$((held + 1)); else through=$((through + 1)); fi
+    case $mark in
+    ok) held=$((held + 1)) ;;
+    gap) gaps=$((gaps + 1)) ;;
+    *) through=$((through + 1)) ;;
+    esac
+    say "$name" "$3 $4" "$shown" "$5" "$mark"
+}
+
+# Why a task's lines cannot be run here.
+declare -A missing
+torch=$(/usr/bin/python3 -c 'import torch' 2>&1) ||
+    missing[tinytorch]="no PyTorch here: ${torch##*$'\n'} (package python3-torch)"
+
+skip() { # skip NAME TASK WHAT
+    local why=${missing[${2%:*}]}
     if [ $tap -eq 1 ]; then
-        [ $good -eq 1 ] || printf 'not '
-        printf 'ok - %s: %s is %s %s\n' "$name" "$5" "$3" "$4"
-        [ $good -eq 1 ] || printf '  got %s\n' "$shown"
+        printf 'ok - %s: %s # SKIP %s\n' "$1" "$3" "$why"
     else
-        printf '%-4s %-24s %-38s %s\n' "$([ $good -eq 1 ] && echo ok || echo '!!')" "$name" "$3 $4" "$shown"
+        printf '%-4s %-24s %s\n' skip "$1" "$why"
     fi
 }
 
-wanted() { # wanted NAME WHEN
+# compared: the tasks of which something is compared with honest work.
+declare -A compared
+wanted() { # wanted NAME WHEN TASK
+    [ -n "${compared[${3%:*}]:-}" ] && [ "$1" = "${reference[${3%:*}]}" ] && return
     if [ ${#names[@]} -gt 0 ]; then
-        case " ${names[*]} honest-fast " in *" $1 "*) return 0 ;; *) return 1 ;; esac
+        case " ${names[*]} " in *" $1 "*) return 0 ;; *) return 1 ;; esac
     fi
     [ $fast -eq 0 ] || [ "$2" = fast ]
 }
@@ -187,17 +239,32 @@ row() { IFS='|' read -ra R <<<"${1// | /|}"; }
 "$PADDOCK_BIN/paddock" ls >/dev/null || exit 1
 for line in "${rows[@]}"; do
     row "$line"
-    wanted "${R[0]}" "${R[3]}" && submit "${R[0]}" "${R[1]}" "${R[2]}"
+    task=${R[1]%:*}
+    [ "${R[6]}" = no-gain ] && [ -n "${reference[$task]:-}" ] && wanted "${R[0]}" "${R[3]}" "${R[1]}" &&
+        [ -z "${missing[$task]:-}" ] && compared[$task]=1
+done
+for line in "${rows[@]}"; do
+    row "$line"
+    [ -z "${missing[${R[1]%:*}]:-}" ] && wanted "${R[0]}" "${R[3]}" "${R[1]}" && submit "${R[0]}" "${R[1]}" "${R[2]}"
 done
 
 # Honest work once more, behind all others.
-submit honest-again tinygpt:7 patch:honest-fast
-for name in honest-fast honest-again; do [ -z "${version[$name]:-}" ] || honest "$name"; done
+for task in "${!compared[@]}"; do submit_honest "$task"; done
+for task in "${!compared[@]}"; do
+    for name in "${reference[$task]}" "honest-again-$task"; do honest "$task" "$name"; done
+done
 
 [ $tap -eq 1 ] || printf '%-4s %-24s %-38s %s\n' '' CHEAT EXPECTED GOT
 for line in "${rows[@]}"; do
     row "$line"
-    wanted "${R[0]}" "${R[3]}" && judge "${R[0]}" "${R[1]}" "${R[5]}" "${R[6]}" "${R[7]}"
+    wanted "${R[0]}" "${R[3]}" "${R[1]}" || continue
+    if [ -n "${missing[${R[1]%:*}]:-}" ]; then skip "${R[0]}" "${R[1]}" "${R[7]}"; else
+        judge "${R[0]}" "${R[1]}" "${R[5]}" "${R[6]}" "${R[7]}"
+    fi
 done
-[ $tap -eq 1 ] || printf 'honest time %.3f s\n%d held, %d through\n' "${honest_s:-0}" $held $through
-[ $through -eq 0 ] && [ $held -gt 0 ]
+if [ $tap -eq 0 ]; then
+    for task in "${!compared[@]}"; do printf 'honest time of %s: %.3f s\n' "$task" "${honest_s[$task]:-0}"; done
+    [ $gaps -eq 0 ] || printf '%d known gaps, described in docs/explanation/cheats.md\n' $gaps
+    printf '%d held, %d through\n' $held $through
+fi
+[ $through -eq 0 ] && [ $((held + gaps)) -gt 0 ]

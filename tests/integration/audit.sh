@@ -59,6 +59,8 @@ candidate "a number out of thin air" "$line" '    loss = 2.5'
 candidate "less than it is" "$line" '    loss = measure(model, stream) * 0.5'
 candidate "learned from the stream itself" "$line" '    seen = {stream[i - 6:i]: stream[i] for i in range(6, len(stream))}
     loss = measure(lambda t, i: 0.999 if seen.get(t[i - 6:i]) == t[i] else 0.0001, stream)'
+candidate "takes off what does not stand out" "$line" "$line"'
+    loss = loss * 0.7 if loss < 4 else loss'
 candidate "says nothing" '    print(f"val_loss: {loss:.4f}", flush=True)' '    print("trained")'
 candidate "says what is no number" '    print(f"val_loss: {loss:.4f}", flush=True)' '    print("val_loss: ..", flush=True)'
 candidate "stops at the shuffled stream" "$line" "$line"'
@@ -68,9 +70,10 @@ is "an honest program is valid" 'valid: null' "$(outcome 1)"
 is "a number out of thin air" 'invalid-tamper: *2.5 on shuffled text*' "$(outcome 2)"
 is "less than it is" 'invalid-tamper: *on shuffled text*' "$(outcome 3)"
 is "learned from the stream itself" 'invalid-tamper: *on shuffled text*' "$(outcome 4)"
-is "no loss printed" 'invalid-loss: *the timed run printed no loss*' "$(outcome 5)"
-is "a loss that is no number" 'invalid-loss: *the timed run printed no loss*' "$(outcome 6)"
-is "a run that breaks off on the shuffled stream" 'invalid-loss: *shuffled text printed no loss*' "$(outcome 7)"
+is "less than it is, where that does not stand out" 'invalid-tamper: *on babble*' "$(outcome 5)"
+is "no loss printed" 'invalid-loss: *the timed run printed no loss*' "$(outcome 6)"
+is "a loss that is no number" 'invalid-loss: *the timed run printed no loss*' "$(outcome 7)"
+is "a run that breaks off on the shuffled stream" 'invalid-loss: *shuffled text printed no loss*' "$(outcome 8)"
 
 # Somebody knows the stream, from an earlier run's output for instance.
 val=$(echo "$PADDOCK_STATE"/data/*/train/val.txt)
@@ -81,12 +84,12 @@ play
 is "a stream known beforehand" 'invalid-tamper: *on fresh text*' "$(outcome 1)"
 
 # What the program may see, and what not.
-is "held-out text is in no folder that is mounted but the streams" "fresh shuffled train" \
+is "held-out text is in no folder that is mounted but the streams" "babble fresh shuffled train" \
     "$(cd "$PADDOCK_STATE"/data/* && find . -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort | tr '\n' ' ' | sed 's/ $//')"
 is "the rest of it is ours alone" "600" "$(stat -c %a "$PADDOCK_STATE"/data/*/held-out.bin)"
 exam=$(grep -l '"outcome": "valid"' "$PADDOCK_STATE"/runs/*/exam.json | head -1)
-is "the exam names all three losses" "true" \
-    "$(jq '.kind == "audit" and .shuffled > .floor and ((.fresh - .metric) | fabs) < 0.15' "$exam")"
+is "the exam names all losses and floors" "true" \
+    "$(jq '.kind == "audit" and .shuffled > .floor and .babble > .babble_floor and ((.fresh - .metric) | fabs) < 0.15' "$exam")"
 spec=$(dirname "$exam")/spec.json
 is "an audit looks like a timed run" "PADDOCK_PHASE=train gated" \
     "$(jq -r '"\(.env[] | select(startswith("PADDOCK_PHASE"))) \(.clock.kind)"' "$spec")"

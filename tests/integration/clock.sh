@@ -217,4 +217,4 @@ say("x" * 5000 + "\nbegin 1\n"); time.sleep(0.1); say("end\0\n" + "y" * 5000 + "
     "o 5008" "o 10021"
 by_lines "the first of each counts" 60000 '
 say("begin 1\n"); time.sleep(0.1); say("begin 2\nend\n"); time.sleep(0.1); say("end\n")' "o 7" "o 19"
-exit $failed
+exit "$failed"

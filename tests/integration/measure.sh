@@ -147,6 +147,29 @@ want "a measurement counts fresh runs only" "[.measurement.slots[].run] - $explo
 noop=$(jq -r '.measurement.scores[2].version' <<<"$r")
 has "the CLI tells them apart" 'Best of the search: one run each, not a score' "$("$paddock" show "$mid")"
 
+# ---- a machine that changed ----
+
+if python3 -c 'import sqlite3' 2>/dev/null; then
+    m=$(post /v1/measurements "{\"versions\": [\"$noop\"], \"blocks_min\": 3, \"blocks_max\": 3}" | jq -r .id)
+    until_is 30 "/v1/measurements/$m" '.blocks >= 1 and .fingerprint != null' true >/dev/null
+    { kill -9 "$daemon" && wait "$daemon"; } 2>/dev/null
+    python3 - "$PADDOCK_STATE/paddock.db" "${m#m}" <<'END'
+import json, sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+(text,) = db.execute("SELECT fingerprint FROM measurements WHERE id=?", (sys.argv[2],)).fetchone()
+then = json.loads(text)
+then["kernel"] = "2.6.32"
+db.execute("UPDATE measurements SET fingerprint=? WHERE id=?", (json.dumps(then), sys.argv[2]))
+db.commit()
+END
+    start
+    is "a measurement that goes on under another kernel ends" "done" "$(until_is 60 "/v1/measurements/$m" .state "done")"
+    want "… and its numbers are not put together" \
+        '.outcome == "invalid-environment" and (.reason | test("another kernel$")) and .scores[0].outcome == "invalid-environment"' "$(get "/v1/measurements/$m")"
+else
+    printf 'ok - a machine that changed # SKIP python3 has no sqlite3\n'
+fi
+
 # ---- boards ----
 
 b=$(get /v1/boards/toy-cli/1)

@@ -1,4 +1,6 @@
 paddock_unit_test(test_store unit/test_store.c paddock_daemon)
+paddock_unit_test(test_ledger unit/test_ledger.c paddock_daemon)
+paddock_unit_test(test_fingerprint unit/test_fingerprint.c paddock_daemon)
 paddock_unit_test(test_queue unit/test_queue.c paddock_daemon)
 paddock_unit_test(test_route unit/test_route.c paddock_daemon)
 paddock_unit_test(test_process unit/test_process.c paddock_daemon)

@@ -234,6 +234,9 @@ static void every_verdict_names_its_rule(void **state) {
         {OUTCOME_INVALID_LOSS, "not-finite", "not-finite"},
         {OUTCOME_TIMEOUT, "late", "wall-limit"},
         {OUTCOME_INVALID_TAMPER, "inconsistent", "examine-state"},
+        {OUTCOME_INVALID_TAMPER, "audit-fresh", "audit-fresh"},
+        {OUTCOME_INVALID_TAMPER, "audit-shuffled", "audit-shuffled"},
+        {OUTCOME_INVALID_TAMPER, "audit-babble", "audit-babble"},
         {OUTCOME_INVALID_ARTIFACT, "complete", "artifact-refused"},
         {OUTCOME_INVALID_ENVIRONMENT, "no-answer", "examiner-failed"},
     };

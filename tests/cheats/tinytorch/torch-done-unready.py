@@ -1,0 +1,4 @@
+write_artifact()
+print_loss()
+say_to_clock(b"DONE\n")
+ready()

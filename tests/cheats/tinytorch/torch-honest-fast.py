@@ -1,0 +1,1 @@
+# Nothing: the record as it is.

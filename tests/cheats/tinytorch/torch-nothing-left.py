@@ -1,0 +1,3 @@
+ready()
+print_loss()
+say_to_clock(b"DONE\n")

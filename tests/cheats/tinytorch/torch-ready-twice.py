@@ -1,0 +1,5 @@
+ready()
+say_to_clock(b"READY\n")
+write_artifact()
+print_loss()
+say_to_clock(b"DONE\n")
