@@ -1,8 +1,7 @@
-#include "orchestrator/client/agent.h"
+#include "orchestrator/client/agent_model.h"
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "orchestrator/client/follow.h"
 #include "orchestrator/client/progress.h"
 #include "orchestrator/client/reply.h"
 
@@ -11,16 +10,6 @@
 
 #define WAIT_MS    10000 /* one long poll; an event that matters ends it at once */
 #define PATIENCE_S 60    /* a daemon that is restarted is no reason to give up */
-
-struct agent {
-    struct http *http;
-    const struct agent_kind *kind;
-    void *state;
-    const char *experiment; /* its id */
-    struct json *task;
-    struct follow follow;
-    bool quiet;
-};
 
 static void agent_close(struct agent *a) {
     if (a->kind->close) a->kind->close(a->state);
@@ -33,20 +22,25 @@ void agent_proposal_clear(struct agent_proposal *p) {
     *p = (struct agent_proposal){0};
 }
 
-char *agent_create(struct http *http, const char *task, const char *agent, const char *label,
-                   struct error *err) {
+static int put_wish(struct json_writer *w, const struct agent_wish *wish, struct error *err) {
+    json_open_object(w, NULL);
+    json_put_string(w, "task", wish->task);
+    json_put_string(w, "agent", wish->agent);
+    if (wish->label) json_put_string(w, "label", wish->label);
+    if (wish->config && agent_model_config(wish->config, w, "config", err) < 0) return -1;
+    json_close_object(w);
+    return 0;
+}
+
+char *agent_create(struct http *http, const struct agent_wish *wish, struct error *err) {
     _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
     _cleanup_json_ struct json *doc = NULL;
     if (!w) {
         error_sys(err, ENOMEM, "experiment");
         return NULL;
     }
-    json_open_object(w, NULL);
-    json_put_string(w, "task", task);
-    json_put_string(w, "agent", agent);
-    if (label) json_put_string(w, "label", label);
-    json_close_object(w);
-    if (http_post(http, "/v1/experiments", w, &doc, err) < 0) return NULL;
+    if (put_wish(w, wish, err) < 0 || http_post(http, "/v1/experiments", w, &doc, err) < 0)
+        return NULL;
     const char *id = reply_text_or(doc, "id", "");
     if (reply_check_id(id, "e", err) < 0) {
         error_wrap(err, "the new experiment");
@@ -55,16 +49,15 @@ char *agent_create(struct http *http, const char *task, const char *agent, const
     return strdup(id);
 }
 
-static bool is_over(const struct json *version) {
+bool agent_is_over(const struct json *version) {
     const char *state = reply_text_or(version, "state", "");
     return str_eq(state, "done") || str_eq(state, "cancelled");
 }
 
-/* Reads one version until it is over; *doc is the last reading. */
-static int wait_for_version(struct agent *a, const char *id, struct json **doc, struct error *err) {
+int agent_wait(struct agent *a, const char *id, struct json **doc, struct error *err) {
     for (;;) {
         if (http_getf(a->http, doc, err, "/v1/versions/%s", id) < 0) return -1;
-        if (is_over(*doc)) return 0;
+        if (agent_is_over(*doc)) return 0;
         json_free(*doc);
         *doc = NULL;
         _cleanup_json_ struct json *events = NULL;
@@ -90,7 +83,7 @@ static int submit(struct agent *a, const struct agent_proposal *p, struct json *
     return http_postf(a->http, w, doc, err, "/v1/experiments/%s/versions", a->experiment);
 }
 
-static void say(const struct agent *a, const struct json *version) {
+void agent_say(const struct agent *a, const struct json *version) {
     if (a->quiet) return;
     _cleanup_buf_ struct buf line = {0};
     progress_version(version, reply_text_or(a->task, "metric", "metric"), &line);
@@ -98,8 +91,7 @@ static void say(const struct agent *a, const struct json *version) {
     fflush(stdout);
 }
 
-/* The versions by number, which is the order of their submission. */
-static int by_number(const void *a, const void *b) {
+int agent_by_number(const void *a, const void *b) {
     const struct json *const *x = a, *const *y = b;
     int64_t nx = strtoll(reply_text_or(*x, "id", "v0") + 1, NULL, 10);
     int64_t ny = strtoll(reply_text_or(*y, "id", "v0") + 1, NULL, 10);
@@ -112,10 +104,10 @@ static int wait_for_all(struct agent *a, struct json **experiment, struct error 
     for (size_t i = 0; i < reply_count(*experiment, "versions"); i++) {
         const struct json *v = reply_at(*experiment, "versions", i);
         /* The root is the record itself; nothing is run of it. */
-        if (is_over(v) || !reply_text(v, "parent")) continue;
+        if (agent_is_over(v) || !reply_text(v, "parent")) continue;
         const char *id = reply_text_or(v, "id", "");
         _cleanup_json_ struct json *done = NULL;
-        if (reply_check_id(id, "v", err) < 0 || wait_for_version(a, id, &done, err) < 0) return -1;
+        if (reply_check_id(id, "v", err) < 0 || agent_wait(a, id, &done, err) < 0) return -1;
         json_free(*experiment);
         *experiment = NULL;
         return wait_for_all(a, experiment, err);
@@ -133,7 +125,7 @@ static int ask(struct agent *a, const char *refused, struct agent_proposal *p,
     _cleanup_free_ const struct json **versions = calloc(count, sizeof *versions);
     if (!versions) return error_sys(err, ENOMEM, "versions");
     for (size_t i = 0; i < count; i++) versions[i] = reply_at(experiment, "versions", i);
-    qsort(versions, count, sizeof *versions, by_number);
+    qsort(versions, count, sizeof *versions, agent_by_number);
     const struct agent_view view = {.task = a->task,
                                     .experiment = experiment,
                                     .versions = versions,
@@ -162,38 +154,58 @@ static int round_once(struct agent *a, char **refused, bool *done, struct error 
         *refused = strdup(error_text(&why));
         return *refused ? 0 : error_sys(err, ENOMEM, "proposal");
     }
-    say(a, created);
+    agent_say(a, created);
     const char *id = reply_text_or(created, "id", "");
-    if (reply_check_id(id, "v", err) < 0 || wait_for_version(a, id, &over, err) < 0) return -1;
-    say(a, over);
+    if (reply_check_id(id, "v", err) < 0 || agent_wait(a, id, &over, err) < 0) return -1;
+    agent_say(a, over);
     return 0;
 }
 
-static int play(struct agent *a, const struct agent_options *options, struct error *err) {
-    _cleanup_json_ struct json *experiment = NULL;
-    if (a->kind->open && a->kind->open(options, &a->state, err) < 0) return -1;
-    if (follow_start(&a->follow, a->http, err) < 0 ||
-        http_getf(a->http, &experiment, err, "/v1/experiments/%s", a->experiment) < 0)
-        return -1;
-    /* By its folder: the task may be in no catalogue. */
-    _cleanup_free_ char *escaped =
-        http_escape(reply_text_or(experiment, "task_dir", reply_text_or(experiment, "task", "")));
-    if (!escaped) return error_sys(err, ENOMEM, "task");
-    if (http_getf(a->http, &a->task, err, "/v1/tasks/%s", escaped) < 0) return -1;
+char *agent_task_path(const struct json *experiment) {
+    return http_escape(
+        reply_text_or(experiment, "task_dir", reply_text_or(experiment, "task", "")));
+}
+
+/* Round after round, as the kind proposes. */
+static int play_rounds(struct agent *a, const struct agent_options *options, struct error *err) {
     _cleanup_free_ char *refused = NULL;
+    if (a->kind->open && a->kind->open(options, &a->state, err) < 0) return -1;
     for (bool done = false; !done;)
         if (round_once(a, &refused, &done, err) < 0) return -1;
     return 0;
 }
 
-static int finish(struct agent *a, const struct error *failure, struct error *err) {
+static int play(struct agent *a, const struct agent_options *options, struct agent_ending *end,
+                struct error *err) {
+    _cleanup_json_ struct json *experiment = NULL;
+    if (follow_start(&a->follow, a->http, err) < 0 ||
+        http_getf(a->http, &experiment, err, "/v1/experiments/%s", a->experiment) < 0)
+        return -1;
+    _cleanup_free_ char *path = agent_task_path(experiment);
+    if (!path) return error_sys(err, ENOMEM, "task");
+    if (http_getf(a->http, &a->task, err, "/v1/tasks/%s", path) < 0) return -1;
+    return a->kind->play ? a->kind->play(a, experiment, end, err) : play_rounds(a, options, err);
+}
+
+static int finish(struct agent *a, const struct error *failure, const char *reason,
+                  struct error *err) {
     _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
     if (!w) return error_sys(err, ENOMEM, "finish");
+    if (error_is_set(failure)) reason = error_text(failure);
     json_open_object(w, NULL);
     json_put_string(w, "status", error_is_set(failure) ? "failed" : "done");
-    if (error_is_set(failure)) json_put_string(w, "reason", error_text(failure));
+    if (reason) json_put_string(w, "reason", reason);
     json_close_object(w);
     return http_postf(a->http, w, NULL, err, "/v1/experiments/%s/finish", a->experiment);
+}
+
+/* Nothing is lost: the same agent started on the same experiment goes on. */
+static int leave_open(const struct agent *a, const struct error *failure, struct error *err) {
+    return error_set(err, ERROR_BUSY,
+                     "agent %s, %s: %s; the experiment stays open: paddock-agent --experiment %s "
+                     "--agent %s goes on with it",
+                     a->kind->name, a->experiment, error_text(failure), a->experiment,
+                     a->kind->name);
 }
 
 int agent_run(struct http *http, const struct agent_kind *kind, const struct agent_options *options,
@@ -202,10 +214,13 @@ int agent_run(struct http *http, const struct agent_kind *kind, const struct age
     _cleanup_(agent_close) struct agent a = {
         .http = http, .kind = kind, .experiment = experiment, .quiet = quiet};
     http_set_patience(http, PATIENCE_S);
-    _cleanup_error_ struct error failure = {0};
-    int played = play(&a, options, &failure);
-    _cleanup_error_ struct error unfinished = {0};
-    if (finish(&a, &failure, &unfinished) < 0 && played == 0) return error_move(err, &unfinished);
+    _cleanup_error_ struct error failure = {0}, unfinished = {0};
+    struct agent_ending end = {0};
+    int played = play(&a, options, &end, &failure);
+    _cleanup_free_ char *reason = end.reason;
+    if (played < 0 && end.stays_open) return leave_open(&a, &failure, err);
+    if (finish(&a, &failure, reason, &unfinished) < 0 && played == 0)
+        return error_move(err, &unfinished);
     if (played < 0) error_move(err, &failure);
     return played < 0 ? error_wrap(err, "agent %s, %s", kind->name, experiment) : 0;
 }

@@ -39,12 +39,20 @@ struct agent_options {
     const char *replay_dir; /* of the kind `replay` */
 };
 
+struct agent;
+struct agent_ending;
+
 enum agent_step { AGENT_PROPOSES, AGENT_IS_DONE };
 
 struct agent_kind {
     const char *name;
     const char *summary;
-    bool takes_dir; /* whether "NAME:DIR" is meaningful */
+    bool takes_dir;    /* "NAME:DIR" */
+    bool takes_config; /* "NAME:CONFIG.json", which becomes the experiment's */
+    /* Instead of open and next: makes, submits and awaits versions itself, until there
+     * is nothing more to do (agent_inside.h). `experiment` as the API shows it. */
+    int (*play)(struct agent *a, const struct json *experiment, struct agent_ending *end,
+                struct error *err);
     /* Makes the state; *state may stay NULL. */
     int (*open)(const struct agent_options *options, void **state, struct error *err);
     /* One step: a proposal, or the end. A kind that cannot go on after a
@@ -59,13 +67,21 @@ extern const struct agent_kind agent_noop, agent_reference, agent_replay;
 /* NULL and an error that lists what there is. */
 const struct agent_kind *agent_find(const char *name, struct error *err);
 
-/* Creates an experiment (task as in "tinygpt:1"; label may be NULL); its id in
- * fresh memory, NULL on error. */
-char *agent_create(struct http *http, const char *task, const char *agent, const char *label,
-                   struct error *err);
+/* What an experiment is made of; NULL: none. */
+struct agent_wish {
+    const char *task;  /* as in "tinygpt:1" */
+    const char *agent; /* the kind's name */
+    const char *label;
+    const char *config; /* the path of a config; for kinds that take one */
+};
+
+/* Creates an experiment; its id in fresh memory, NULL on error. */
+char *agent_create(struct http *http, const struct agent_wish *wish, struct error *err);
 
 /* Runs a kind on an experiment until it is done, and finishes the experiment:
- * "done", or "failed" with the error. `quiet` says nothing on stdout. */
+ * "done", or "failed" with the error. ERROR_BUSY: something failed that may be well
+ * again; the experiment stays open and can be resumed. `quiet` says nothing on
+ * stdout. */
 int agent_run(struct http *http, const struct agent_kind *kind, const struct agent_options *options,
               const char *experiment, bool quiet, struct error *err);
 

@@ -1,6 +1,6 @@
 /* The kinds that need no model. */
 #include "common/cleanup.h"
-#include "orchestrator/client/agent.h"
+#include "orchestrator/client/agent_model.h"
 #include "orchestrator/client/replay.h"
 #include "orchestrator/client/reply.h"
 
@@ -82,10 +82,11 @@ const struct agent_kind agent_replay = {
 };
 
 const struct agent_kind *agent_find(const char *name, struct error *err) {
-    static const struct agent_kind *const kinds[] = {&agent_reference, &agent_noop, &agent_replay};
+    static const struct agent_kind *const kinds[] = {&agent_reference, &agent_noop, &agent_replay,
+                                                     &agent_model};
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
         if (str_eq(kinds[i]->name, name)) return kinds[i];
-    error_set(err, ERROR_NOT_FOUND, "there is no agent “%s”; there are reference, noop and replay",
-              name);
+    error_set(err, ERROR_NOT_FOUND,
+              "there is no agent “%s”; there are reference, noop, replay and model", name);
     return NULL;
 }

@@ -7,11 +7,16 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sysexits.h>
 
 static const struct arg table[] = {
     {.name = "task", .kind = ARG_TEXT, .value = "TASK[:STEP]", .help = "what to race"},
-    {.name = "agent", .kind = ARG_TEXT, .value = "NAME", .help = "reference, noop or replay"},
+    {.name = "agent",
+     .kind = ARG_TEXT,
+     .value = "NAME",
+     .help = "reference, noop, replay or model"},
     {.name = "replay", .kind = ARG_TEXT, .value = "DIR", .help = "the folder that replay plays"},
+    {.name = "config", .kind = ARG_TEXT, .value = "FILE", .help = "of an experiment of models"},
     {.name = "experiment", .kind = ARG_TEXT, .value = "ID", .help = "resume this experiment"},
     {.name = "label", .kind = ARG_TEXT, .value = "TEXT", .help = "a label of the experiment"},
     {.name = "quiet", .letter = 'q', .kind = ARG_FLAG, .help = "say nothing but errors"},
@@ -24,10 +29,26 @@ static void print_help(void) {
     printf("Usage: paddock-agent --task TASK[:STEP] --agent NAME [OPTIONS]\n"
            "       paddock-agent --experiment ID --agent NAME [OPTIONS]\n\n"
            "Runs one agent on one task as a client of paddockd's API. An experiment that\n"
-           "was interrupted is resumed from what the daemon knows of it.\n\n"
+           "was interrupted is resumed from what the daemon knows of it. Status 75: a model's\n"
+           "server could not be reached, and the experiment stays open.\n\n"
            "Options:\n%s\nExample:\n"
-           "  paddock-agent --task tinygpt:1 --agent replay --replay tests/replays/toy\n",
+           "  paddock-agent --task tinygpt:1 --agent replay --replay tests/replays/toy\n"
+           "  paddock-agent --task tinygpt:1 --agent model --config agent.json\n",
            buf_text(&text));
+}
+
+/* A config makes an experiment; one that is there has its own. */
+static char *create(struct http *http, const struct args *args, const struct agent_kind *kind,
+                    struct error *err) {
+    const struct agent_wish wish = {.task = args_text(args, "task"),
+                                    .agent = kind->name,
+                                    .label = args_text(args, "label"),
+                                    .config = args_text(args, "config")};
+    if (kind->takes_config == (wish.config != NULL)) return agent_create(http, &wish, err);
+    error_set(err, ERROR_INVALID,
+              wish.config ? "the agent %s takes no --config" : "the agent %s needs --config",
+              kind->name);
+    return NULL;
 }
 
 static int run(char *const *argv, struct error *err) {
@@ -38,12 +59,13 @@ static int run(char *const *argv, struct error *err) {
     if (args.operands) return error_set(err, ERROR_INVALID, "takes no operands");
     if (!name || !task == !given)
         return error_set(err, ERROR_INVALID, "needs --agent, and either --task or --experiment");
+    if (given && args_given(&args, "config"))
+        return error_set(err, ERROR_INVALID, "--config makes an experiment; %s has its own", given);
     const struct agent_kind *kind = agent_find(name, err);
     if (!kind) return -1;
     _cleanup_http_ struct http *http = autostart_connect(!args_given(&args, "no-autostart"), err);
     if (!http) return -1;
-    _cleanup_free_ char *experiment =
-        given ? strdup(given) : agent_create(http, task, name, args_text(&args, "label"), err);
+    _cleanup_free_ char *experiment = given ? strdup(given) : create(http, &args, kind, err);
     if (!experiment) return -1;
     const struct agent_options options = {.replay_dir = args_text(&args, "replay")};
     return agent_run(http, kind, &options, experiment, args_given(&args, "quiet"), err);
@@ -60,5 +82,5 @@ int main(int argc, char **argv) {
     if (run(argv + 1, &err) == 0) return 0;
     _cleanup_free_ char *text = str_printable(error_text(&err), strlen(error_text(&err)));
     fprintf(stderr, "paddock-agent: %s\n", text ? text : "failed");
-    return 1;
+    return err.kind == ERROR_BUSY ? EX_TEMPFAIL : 1;
 }

@@ -23,9 +23,11 @@ int racer_parse(const char *spec, struct racer *out, struct error *err) {
     if (!name) return error_sys(err, ENOMEM, "agent");
     out->kind = agent_find(name, err);
     if (!out->kind) return -1;
-    if (out->kind->takes_dir != (colon && colon[1]))
+    if ((out->kind->takes_dir || out->kind->takes_config) != (colon && colon[1]))
         return error_set(err, ERROR_INVALID, "--agent %s: %s", spec,
-                         colon ? "this agent takes no folder" : "needs a folder, as in replay:DIR");
+                         colon                     ? "this agent takes no file"
+                         : out->kind->takes_config ? "needs a config, as in model:agent.json"
+                                                   : "needs a folder, as in replay:DIR");
     if (colon) out->dir = paths_absolute(colon + 1, err);
     return colon && !out->dir ? -1 : 0;
 }
@@ -66,7 +68,7 @@ static int start_agent(struct racer *r, bool detached, struct error *err) {
     char *argv[] = {program,        "--agent",     (char *)r->kind->name,
                     "--experiment", r->experiment, "--quiet",
                     NULL,           NULL,          NULL};
-    if (r->dir) {
+    if (r->dir && r->kind->takes_dir) {
         argv[6] = "--replay";
         argv[7] = r->dir;
     }
@@ -74,7 +76,8 @@ static int start_agent(struct racer *r, bool detached, struct error *err) {
     return r->pid < 0 ? -1 : 0;
 }
 
-/* A replay is known by its folder unless it was given a label. */
+/* A replay is known by its folder, an agent of models by its config, unless it was
+ * given a label. */
 static const char *label_of(const struct racer *r, const char *label) {
     if (label || !r->dir) return label;
     const char *slash = strrchr(r->dir, '/');
@@ -87,7 +90,11 @@ int race_start(struct race *r, const char *task, const char *label, bool detache
     for (size_t i = 0; i < r->count; i++) {
         struct racer *racer = &r->racers[i];
         const char *own = label_of(racer, label);
-        racer->experiment = agent_create(r->http, task, racer->kind->name, own, err);
+        const struct agent_wish wish = {.task = task,
+                                        .agent = racer->kind->name,
+                                        .label = own,
+                                        .config = racer->kind->takes_config ? racer->dir : NULL};
+        racer->experiment = agent_create(r->http, &wish, err);
         if (!racer->experiment || start_agent(racer, detached, err) < 0) return -1;
         progress_say(r->progress, "%s %s%s%s on %s", racer->experiment, racer->kind->name,
                      own ? " " : "", own ? own : "", task);

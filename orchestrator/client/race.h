@@ -15,7 +15,7 @@
 
 struct racer {
     const struct agent_kind *kind;
-    char *dir;        /* of a replay; absolute; NULL: none */
+    char *dir;        /* of a replay; of models the config; absolute; NULL: none */
     char *experiment; /* its id */
     pid_t pid;        /* of its paddock-agent; 0: not running */
     bool failed;      /* it ended with another status than 0 */
@@ -33,7 +33,7 @@ struct race {
     double cost;           /* USD */
 };
 
-/* Reads "reference", "replay:DIR". */
+/* Reads "reference", "replay:DIR", "model:CONFIG.json". */
 int racer_parse(const char *spec, struct racer *out, struct error *err);
 void race_clear(struct race *r);
 

@@ -18,7 +18,7 @@ static const struct arg args_run[] = {
      .letter = 'a',
      .kind = ARG_LIST,
      .value = "AGENT",
-     .help = "reference, noop or replay:DIR; may be given several times"},
+     .help = "reference, noop, replay:DIR or model:CONFIG.json; may be given several times"},
     {.name = "label", .kind = ARG_TEXT, .value = "TEXT", .help = "a label of the experiments"},
     {.name = "no-score", .kind = ARG_FLAG, .help = "no measurement at the end"},
     {.name = "top",
@@ -54,7 +54,8 @@ static void session_clear(struct session *s) {
 static int parse_agents(struct session *s, char *const *specs, struct error *err) {
     size_t count = specs ? strv_len(specs) : 0;
     if (count == 0)
-        return error_set(err, ERROR_INVALID, "which agent? --agent reference, noop or replay:DIR");
+        return error_set(err, ERROR_INVALID,
+                         "which agent? --agent reference, noop, replay:DIR or model:CONFIG.json");
     s->race.racers = calloc(count, sizeof *s->race.racers);
     s->experiments = calloc(count, sizeof *s->experiments);
     if (!s->race.racers || !s->experiments) return error_sys(err, ENOMEM, "agents");
@@ -188,6 +189,7 @@ const struct verb verb_run = {
             "shows FSR with its 95 % interval. What the search itself saw of it, one run, is\n"
             "shown apart: it is no score. Ctrl-C cancels what was started.",
     .example = "paddock run tinygpt:1 --agent reference --agent noop\n"
+               "paddock run tinygpt:1 --agent model:agent.json\n"
                "paddock run tinygpt:1 --agent replay:tests/replays/tinygpt-bad --no-score",
     .run = run,
 };

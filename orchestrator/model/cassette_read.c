@@ -39,11 +39,25 @@ const char *cassette_model(const struct cassette *c) {
     return c->count && *c->calls[0].model ? c->calls[0].model : "replay";
 }
 
-static int read_stop(const struct json *doc, enum model_stop *out, struct error *err) {
-    static const char *const names[] = {"end", "length", "refused", "other", NULL};
+/* "too-long" is a ledger's word for a reply that was too large to be taken. */
+static int read_stop(const struct json *doc, struct cassette_call *c, enum model_stop *out,
+                     struct error *err) {
+    static const char *const names[] = {"end", "length", "refused", "other", "too-long", NULL};
     const struct json *v = pick(doc, "stop");
     int which = MODEL_STOP_OTHER;
     if (v && json_as_enum(v, names, &which, err) < 0) return -1;
+    if (which > MODEL_STOP_OTHER) {
+        which = MODEL_STOP_OTHER;
+        c->kind = ERROR_LIMIT;
+        if (!c->error && !(c->error = strdup("the answer is too large")))
+            return error_sys(err, ENOMEM, "cassette");
+    }
+    if (which == MODEL_STOP_REFUSED && c->error) {
+        /* In a ledger it is the refusal's words. */
+        if (!c->reply.refusal) c->reply.refusal = steal_ptr(&c->error);
+        free(c->error);
+        c->error = NULL;
+    }
     *out = (enum model_stop)which;
     return 0;
 }
@@ -105,7 +119,7 @@ static int read_call(const struct json *doc, struct cassette_call *c, struct err
     c->bound_tokens = -1;
     pick_count(doc, "bound_tokens", &c->bound_tokens);
     c->bound_cost = number_of(doc, "bound_cost", r->usage.cost);
-    return read_stop(doc, &r->stop, err);
+    return read_stop(doc, c, &r->stop, err);
 }
 
 static int add_line(struct cassette *c, const char *line, size_t len, size_t number,
