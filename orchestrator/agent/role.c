@@ -9,10 +9,10 @@
 #define FAILURE_MAX  400
 #define EDITABLE_MAX 64
 
-void answer_clear(struct answer *a) {
+void role_answer_clear(struct role_answer *a) {
     free(a->text);
     free(a->fault);
-    *a = (struct answer){0};
+    *a = (struct role_answer){0};
 }
 
 void shift_clear(struct shift *s) {
@@ -84,7 +84,7 @@ static size_t make_turns(const struct shift *s, struct buf *again, struct turn t
     return count;
 }
 
-static int call(struct shift *s, struct answer *out, struct error *err) {
+static int call(struct shift *s, struct role_answer *out, struct error *err) {
     _cleanup_buf_ struct buf again = {0};
     struct turn turns[4];
     if (s->problems.len > 0 && shift_render(s, PROMPT_REPAIR, &again, err) < 0) return -1;
@@ -98,7 +98,7 @@ static int call(struct shift *s, struct answer *out, struct error *err) {
 
 int shift_ask(struct shift *s, char **reply, bool *more, struct error *err) {
     while (s->attempt < 1 + s->b->repairs) {
-        _cleanup_(answer_clear) struct answer a = {0};
+        _cleanup_(role_answer_clear) struct role_answer a = {0};
         s->attempt++;
         if (call(s, &a, err) < 0) return -1;
         *more = true;

@@ -25,17 +25,17 @@ struct turn {
     const char *text;
 };
 
-struct answer {
+struct role_answer {
     char *text; /* owned; may be NULL with a fault */
     char *fault; /* owned: why it counts as a failed attempt ("was cut off …"); NULL: it does not */
 };
-void answer_clear(struct answer *a);
+void role_answer_clear(struct role_answer *a);
 
 struct talk {
     /* One call; `key` names it ("n3/coder/1"). An error ends the agent's work; what
      * merely fails this attempt is a fault of the answer. */
     int (*call)(void *context, enum role role, const char *key, const struct turn *turns,
-                size_t count, struct answer *out, struct error *err);
+                size_t count, struct role_answer *out, struct error *err);
     void *context;
 };
 

@@ -64,7 +64,7 @@ void agent_ledger_clear(struct agent_talk *t) {
 
 /* ---- answers of before ---- */
 
-static int repeat(const struct json *call, struct answer *out, struct error *err) {
+static int repeat(const struct json *call, struct role_answer *out, struct error *err) {
     const char *stop = reply_text_or(call, "stop", ""), *text = reply_text_or(call, "reply", "");
     const char *error = reply_text(call, "error");
     bool faulty = true;
@@ -92,8 +92,8 @@ static void compare(const struct model_request *rq, const struct json *call) {
         log_warn("call %s was made with another prompt; its reply of then is used", rq->key);
 }
 
-int agent_ledger_answer(struct agent_talk *t, const struct model_request *rq, struct answer *out,
-                        bool *found, struct error *err) {
+int agent_ledger_answer(struct agent_talk *t, const struct model_request *rq,
+                        struct role_answer *out, bool *found, struct error *err) {
     *found = false;
     for (size_t i = 0; i < t->said_count; i++) {
         if (!str_eq(t->said[i].key, rq->key)) continue;

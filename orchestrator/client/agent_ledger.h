@@ -22,8 +22,8 @@ int agent_ledger_load(struct agent_talk *t, struct error *err);
 void agent_ledger_clear(struct agent_talk *t);
 /* The answer of before to a call with this key, if there is one: the same words, and
  * the same fault. */
-int agent_ledger_answer(struct agent_talk *t, const struct model_request *rq, struct answer *out,
-                        bool *found, struct error *err);
+int agent_ledger_answer(struct agent_talk *t, const struct model_request *rq,
+                        struct role_answer *out, bool *found, struct error *err);
 /* Takes a call down. */
 int agent_ledger_add(struct agent_talk *t, const struct agent_call *call, struct error *err);
 

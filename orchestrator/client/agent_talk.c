@@ -73,7 +73,7 @@ static char *fault_of(const struct model_reply *r) {
                       r->refusal ? r->refusal : "");
 }
 
-static int fill_answer(struct model_reply *r, struct answer *out, struct error *err) {
+static int fill_answer(struct model_reply *r, struct role_answer *out, struct error *err) {
     bool faulty = r->stop == MODEL_STOP_LENGTH || r->stop == MODEL_STOP_REFUSED;
     out->fault = fault_of(r);
     if (!out->fault && strlen(r->text) > AGENT_REPLY_MAX) {
@@ -87,7 +87,7 @@ static int fill_answer(struct model_reply *r, struct answer *out, struct error *
 
 /* A call that failed is in the ledger, too. That an answer was too large is the
  * model's fault and one attempt; a server that cannot be reached is nobody's. */
-static int take_failure(struct agent_talk *t, struct error *failed, struct answer *out,
+static int take_failure(struct agent_talk *t, struct error *failed, struct role_answer *out,
                         struct error *err) {
     if (failed->kind == ERROR_LIMIT) {
         out->fault = str_printf("could not be taken: %s", error_text(failed));
@@ -98,7 +98,7 @@ static int take_failure(struct agent_talk *t, struct error *failed, struct answe
 }
 
 static int ask(struct agent_talk *t, enum role role, const struct model_request *rq,
-               struct answer *out, struct error *err) {
+               struct role_answer *out, struct error *err) {
     _cleanup_model_reply_ struct model_reply reply = {0};
     _cleanup_error_ struct error failed = {0};
     struct agent_call call = {.role = role_names[role],
@@ -116,7 +116,7 @@ static int ask(struct agent_talk *t, enum role role, const struct model_request 
 }
 
 int agent_talk_call(void *context, enum role role, const char *key, const struct turn *turns,
-                    size_t count, struct answer *out, struct error *err) {
+                    size_t count, struct role_answer *out, struct error *err) {
     struct agent_talk *t = context;
     t->passing = false;
     _cleanup_free_ struct model_message *messages = calloc(count, sizeof *messages);

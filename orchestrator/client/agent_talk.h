@@ -37,7 +37,7 @@ void agent_talk_clear(struct agent_talk *t);
 /* For struct talk: `context` is the agent_talk. Fails with ERROR_LIMIT and t->over set
  * when a budget is spent, with t->passing when a server cannot be reached for now. */
 int agent_talk_call(void *context, enum role role, const char *key, const struct turn *turns,
-                    size_t count, struct answer *out, struct error *err);
+                    size_t count, struct role_answer *out, struct error *err);
 
 /* Whether the wall time of the experiment is spent; `run_s` is what its runs have taken
  * so far. ERROR_LIMIT with t->over set when one of the two is. */

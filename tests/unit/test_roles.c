@@ -24,7 +24,7 @@ static void scripted_clear(struct scripted *s) {
 }
 
 static int say(void *context, enum role role, const char *key, const struct turn *turns,
-               size_t count, struct answer *out, struct error *err) {
+               size_t count, struct role_answer *out, struct error *err) {
     struct scripted *s = context;
     (void)role;
     assert_true(s->used < ARRAY_SIZE(s->replies) && s->replies[s->used]);
