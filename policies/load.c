@@ -107,6 +107,9 @@ static int read_policy(const struct json *doc, struct policy *p, struct error *e
     read_text(&r, "description", &p->description);
     read_default(&r, p);
     json_get_bool(&r, "loopback", JSON_OPTIONAL, &p->loopback);
+    json_get_bool(&r, "listen", JSON_OPTIONAL, &p->listen);
+    if (p->listen && !p->loopback)
+        json_reader_fail(&r, json_find(doc, "listen"), "needs \"loopback\"");
     json_get_bool(&r, "devpts", JSON_OPTIONAL, &p->devpts);
     json_get_bool(&r, "exec_workspace", JSON_OPTIONAL, &p->exec_workspace);
     json_get_bool(&r, "exec_tmp", JSON_OPTIONAL, &p->exec_tmp);
@@ -143,6 +146,7 @@ static int take_prebuilt(const struct policy_prebuilt *known, struct policy *out
                            .default_action = known->default_action,
                            .default_errno = known->default_errno,
                            .loopback = known->loopback,
+                           .listen = known->listen,
                            .devpts = known->devpts,
                            .exec_workspace = known->exec_workspace,
                            .exec_tmp = known->exec_tmp,

@@ -72,6 +72,7 @@ struct policy {
     struct policy_rule *rules;
     size_t rule_count;
     bool loopback;           /* whether the network namespace may have loopback up */
+    bool listen;             /* … and one port of it be answered from outside */
     bool devpts;             /* whether an own devpts instance is mounted */
     bool exec_workspace;     /* whether programs in the workspace may be executed */
     bool exec_tmp;           /* … and in /tmp */

@@ -18,7 +18,7 @@ struct policy_prebuilt {
     const char *name;
     enum policy_action default_action;
     int default_errno;
-    bool loopback, devpts, exec_workspace, exec_tmp, proc_machine;
+    bool loopback, listen, devpts, exec_workspace, exec_tmp, proc_machine;
     const char *const *devices; /* NULL-terminated */
 };
 

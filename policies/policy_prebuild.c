@@ -51,10 +51,11 @@ static int add(struct tables *t, const char *path, struct error *err) {
     buf_puts(&t->insns, "NULL};\n");
     buf_printf(&t->entries,
                "    {\"%s\",\n     \"%s\",\n     insns_%zu, %u, \"%s\", %s, %d, %d, %d, %d, %d, "
-               "%d, devices_%zu},\n",
+               "%d, %d, devices_%zu},\n",
                p.sha256, f.sha256, t->count, (unsigned)f.count, p.name,
                p.default_action == POLICY_KILL ? "POLICY_KILL" : "POLICY_ERRNO", p.default_errno,
-               p.loopback, p.devpts, p.exec_workspace, p.exec_tmp, p.proc_machine, t->count);
+               p.loopback, p.listen, p.devpts, p.exec_workspace, p.exec_tmp, p.proc_machine,
+               t->count);
     t->count++;
     return 0;
 }

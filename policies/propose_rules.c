@@ -186,6 +186,7 @@ void proposal_write(struct proposing *p, const char *name, const char *descripti
     json_put_string(p->w, "description", description);
     put_default(base, p->w);
     json_put_bool(p->w, "loopback", base->loopback);
+    if (base->listen) json_put_bool(p->w, "listen", true);
     json_put_bool(p->w, "devpts", base->devpts);
     json_put_bool(p->w, "exec_workspace", base->exec_workspace);
     json_put_bool(p->w, "exec_tmp", base->exec_tmp);

@@ -27,6 +27,7 @@ add_library(
   order.c
   output.c
   plan.c
+  port.c
   quiet.c
   report.c
   run_folder.c

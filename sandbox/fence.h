@@ -125,7 +125,14 @@ struct control_end {
 
 /* The descriptors that come with CONTROL_MOUNTS, in this order; behind them the data
  * of a gated run, detached. */
-enum fence_handle { HANDLE_WORKSPACE, HANDLE_TMP, HANDLE_SHM, HANDLE_PROC, FENCE_HANDLES };
+enum fence_handle {
+    HANDLE_WORKSPACE,
+    HANDLE_TMP,
+    HANDLE_SHM,
+    HANDLE_PROC,
+    HANDLE_PORT, /* port.h */
+    FENCE_HANDLES
+};
 enum { MOST_HANDLES = FENCE_HANDLES + SPEC_GATE_DATA };
 
 struct fence {
@@ -145,6 +152,7 @@ struct fence {
     int built[2];       /* a pipe init → payload: enum built_message */
     int stdio[3];       /* what becomes 0, 1 and 2 of the program */
     int gate;           /* … and SPEC_CONTROL_FD of a gated one; -1: none */
+    int port;           /* what listens inside (port.h), in init until it is sent; -1: none */
     bool stdio_ours[3]; /* a pipe of ours, to be owned by the payload */
     unsigned procs;     /* bits of what may be wanted of enum mount_proc */
     bool own_proc;      /* hand out a procfs for the watchers */

@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/pass.h"
 #include "sandbox/fence.h"
+#include "sandbox/port.h"
 #include "sandbox/weaken.h"
 
 #include <errno.h>
@@ -106,9 +107,19 @@ static int enter_network(struct fence *f, struct error *err) {
     if (!f->policy->loopback)
         return error_set(err, ERROR_DENIED, "network \"loopback\": the policy %s does not allow it",
                          f->policy->name);
+    if (f->spec->listen && !f->policy->listen)
+        return error_set(err, ERROR_DENIED, "listen: the policy %s does not allow it",
+                         f->policy->name);
     if (raise_loopback(err) < 0) return -1;
-    fence_note(f, FENCE_NETWORK, LAYER_ON, "own, with nothing but its loopback");
-    return 0;
+    if (!f->spec->listen) {
+        fence_note(f, FENCE_NETWORK, LAYER_ON, "own, with nothing but its loopback");
+        return 0;
+    }
+    f->port = port_listen(f->spec->listen, err);
+    fence_note(f, FENCE_NETWORK, LAYER_ON,
+               "own, with nothing but its loopback, of which port %d is answered from outside",
+               (int)f->spec->listen);
+    return f->port < 0 ? -1 : 0;
 }
 
 /* /dev/stdout is opened anew by path: the pipe must be the payload's. */
@@ -213,6 +224,7 @@ static int build_root(struct fence *f, struct ground *g, struct error *err) {
                      err) < 0 ||
         tell_payload(f, BUILT_ROOT, err) < 0)
         return -1;
+    handles[HANDLE_PORT] = f->port;
     mark(f, STEP_ROOTED);
     send_handles(f, handles, count);
     return 0;

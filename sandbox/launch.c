@@ -10,6 +10,7 @@
 #include "sandbox/lease.h"
 #include "sandbox/listener.h"
 #include "sandbox/live.h"
+#include "sandbox/port.h"
 #include "sandbox/report.h"
 #include "sandbox/request.h"
 #include "sandbox/run_folder.h"
@@ -47,6 +48,7 @@ static void launch_init(struct launch *l, struct fence_page *page) {
     struct run *r = &l->run;
     r->fence = &l->fence;
     r->pidfd = r->userns = r->signals = r->workspace = r->listener = r->caller = -1;
+    r->port_to = -1;
     r->loop = (struct loop){.epoll = -1, .deadline = -1, .look = -1};
     for (int i = 0; i < MOST_HANDLES; i++) r->handles[i] = -1;
     r->gate = (struct gate){.control = -1, .mntns = -1, .mover = -1, .mover_pidfd = -1};
@@ -56,7 +58,7 @@ static void launch_init(struct launch *l, struct fence_page *page) {
     struct fence *f = &l->fence;
     f->page = page;
     f->noting = page->notes;
-    f->group = f->gate = -1;
+    f->group = f->gate = f->port = -1;
     f->policy = &l->policy;
     f->filter = &l->filter;
     for (int i = 0; i < 2; i++) f->control[i] = f->release[i] = f->built[i] = -1;
@@ -281,7 +283,9 @@ static int clone_init(struct launch *l, bool ahead, struct error *err) {
 
 static int tell_init(struct launch *l, struct error *err) {
     struct fence *f = &l->fence;
-    if (prepare_host(l, err) < 0 || prepare_order(l, err) < 0 || told_send(f, err) < 0) return -1;
+    if (port_check(&l->run, err) < 0 || prepare_host(l, err) < 0 || prepare_order(l, err) < 0 ||
+        told_send(f, err) < 0)
+        return -1;
     /* The program's ends are init's now: ours would keep the streams open. */
     close_fd(&l->program_ends[0]);
     close_fd(&l->program_ends[1]);
@@ -364,6 +368,7 @@ static void give_back(struct launch *l) {
     close_fd(&r->userns);
     close_fd(&r->signals);
     close_fd(&r->workspace);
+    close_fd(&r->port_to);
     close_fd(&r->listener);
     free(r->offender);
     learn_close(r->learn);
@@ -425,6 +430,10 @@ bool launch_fits(const struct spec *spec) {
     const struct spec_limits *limits = &spec->limits;
     return spec->clock.kind != CLOCK_GATED && !spec->cpus && !limits->cpu_percent &&
            !limits->io_count && !limits->cpus_exclusive;
+}
+
+void launch_port_to(struct launch *l, int socket) {
+    l->run.port_to = socket;
 }
 
 int launch_signals(const struct launch *l) {

@@ -24,6 +24,8 @@ int launch_ahead(struct launch *l, const char *name, struct error *err);
 /* Whether a launcher that prepared ahead will do for such a run: its groups were
  * made for limits of the common kinds. */
 bool launch_fits(const struct spec *spec);
+/* Who gets the port that the spec listens on (port.h): a Unix socket, taken over. */
+void launch_port_to(struct launch *l, int socket);
 /* Becomes readable when told to stop. Borrowed. */
 int launch_signals(const struct launch *l);
 /* Ends one that will not be used. */

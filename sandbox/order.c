@@ -59,6 +59,7 @@ static bool copy_environment(struct fence_page *page, const struct spec *from, c
 static bool copy_spec(struct fence_page *page, const struct spec *from) {
     struct spec *to = &page->order.spec;
     to->network = from->network;
+    to->listen = from->listen;
     to->limits = from->limits;
     to->learn = from->learn;
     to->clock.kind = from->clock.kind;
@@ -72,6 +73,7 @@ static bool copy_policy(struct fence_page *page, const struct policy *from,
     struct policy *to = &page->order.policy;
     void *insns = NULL;
     to->loopback = from->loopback;
+    to->listen = from->listen;
     page->order.filter = *filter;
     if (!copy_bytes(page, filter->insns, filter->count * sizeof *filter->insns, &insns))
         return false;

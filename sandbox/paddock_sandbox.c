@@ -85,6 +85,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,7 +97,7 @@ enum { EXIT_USAGE = 2, EXIT_OURS = 125 };
 enum { SPEC_BYTES = 4 << 20, READY_LAUNCHERS = 2 };
 
 static const char usage[] =
-    "usage: paddock-sandbox run SPEC.json|- [--dir DIR] [--print]\n"
+    "usage: paddock-sandbox run SPEC.json|- [--dir DIR] [--print] [--listen-fd N]\n"
     "       paddock-sandbox serve SOCKET [--ready N] [--with-parent]\n"
     "       paddock-sandbox ask SOCKET SPEC.json --dir DIR\n"
     "       paddock-sandbox sweep\n"
@@ -106,6 +107,7 @@ static const char usage[] =
     "       result.json, stdout, stderr, stamps and artifacts/ in DIR (default: the\n"
     "       spec's \"dir\"). --print writes the result to stdout as well. Exit status: 0\n"
     "       when there is a result, whatever it says; 125 when there could be none.\n"
+    "       --listen-fd: the socket that is sent what listens on the spec's port.\n"
     "serve  stays, with N launchers ready (2), each for one run asked of it over SOCKET;\n"
     "       --with-parent: until its parent dies.\n"
     "ask    has one of them do what run would.\n"
@@ -121,6 +123,7 @@ struct options {
     const char *spec; /* set by parse_run() */
     const char *dir;
     const char *steps; /* where to leave the profile; NULL: nowhere */
+    int port_to;       /* -1: nobody */
     bool print;
 };
 
@@ -191,6 +194,7 @@ static int run(const struct options *o, int64_t begin, struct error *err) {
     /* Before all else: init has work that takes as long as ours until it is told. */
     _cleanup_launch_ struct launch *launch = launch_open(page, false, err);
     if (!launch) return -1;
+    launch_port_to(launch, o->port_to);
     if (!spec.id && load_spec(o->spec, &spec, &result, err) < 0) return -1;
     const char *dir = o->dir ? o->dir : spec.dir;
     _cleanup_close_ int dir_fd = dir ? dir_open(dir, err) : -1;
@@ -207,12 +211,26 @@ static int run(const struct options *o, int64_t begin, struct error *err) {
     return 0;
 }
 
+/* Ours alone: what is forked from here on is to exec without it. */
+static int parse_fd(const char *text, int *fd, struct error *err) {
+    char *end;
+    long n = strtol(text, &end, 10);
+    if (end == text || *end || n <= STDERR_FILENO || n > INT_MAX)
+        return error_set(err, ERROR_INVALID, "--listen-fd %s: is no descriptor above 2", text);
+    if (fcntl((int)n, F_SETFD, FD_CLOEXEC) < 0)
+        return error_sys(err, errno, "--listen-fd %s", text);
+    *fd = (int)n;
+    return 0;
+}
+
 static int parse_run(int argc, char **argv, struct options *o, struct error *err) {
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--print") == 0) o->print = true;
         else if (strcmp(argv[i], "--dir") == 0 && i + 1 < argc) o->dir = argv[++i];
         else if (strncmp(argv[i], "--dir=", 6) == 0) o->dir = argv[i] + 6;
-        else if (strcmp(argv[i], "--steps") == 0 && i + 1 < argc) o->steps = argv[++i];
+        else if (strcmp(argv[i], "--listen-fd") == 0 && i + 1 < argc) {
+            if (parse_fd(argv[++i], &o->port_to, err) < 0) return -1;
+        } else if (strcmp(argv[i], "--steps") == 0 && i + 1 < argc) o->steps = argv[++i];
         else if (argv[i][0] == '-' && argv[i][1])
             return error_set(err, ERROR_INVALID, "run: unknown option %s", argv[i]);
         else if (o->spec) return error_set(err, ERROR_INVALID, "run: one spec only");
@@ -224,7 +242,7 @@ static int parse_run(int argc, char **argv, struct options *o, struct error *err
 
 static int main_run(int argc, char **argv, int64_t begin) {
     _cleanup_error_ struct error err = {0};
-    struct options options = {0};
+    struct options options = {.port_to = -1};
     if (parse_run(argc, argv, &options, &err) < 0) return say_failure(&err), EXIT_USAGE;
     if (run(&options, begin, &err) < 0) return say_failure(&err);
     return 0;

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/pass.h"
 #include "sandbox/listener.h"
+#include "sandbox/port.h"
 #include "sandbox/supervise.h"
 
 #include <errno.h>
@@ -23,7 +24,8 @@ struct setup {
 static void take_handles(struct run *r, const int *fds, size_t count) {
     for (size_t i = 0; i < count; i++) {
         /* An unused one is a stand-in (init.c). */
-        bool used = i != HANDLE_PROC || r->fence->own_proc;
+        bool used =
+            (i != HANDLE_PROC || r->fence->own_proc) && (i != HANDLE_PORT || r->spec->listen);
         if (used) r->handles[i] = fds[i];
         else close(fds[i]);
     }
@@ -45,6 +47,7 @@ static int read_control(struct run *r, struct setup *s, struct error *err) {
     if (count == FENCE_HANDLES + r->spec->clock.gate.data_count) take_handles(r, fds, count);
     if (r->handles[HANDLE_WORKSPACE] < 0)
         return error_set(err, ERROR_INTERNAL, "the workspace's descriptor did not arrive");
+    if (port_hand_out(r, err) < 0) return -1;
     if (r->workspace < 0) return 0;
     s->seeding = seed_start(r, err);
     return s->seeding < 0 ? -1 : 0;

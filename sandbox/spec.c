@@ -13,6 +13,8 @@ enum {
     SPEC_LIST = 256,          /* mounts, entries to collect */
     COLLECT_FILES = 100000,   /* default caps of an entry to collect */
     COLLECT_BYTES = 1073741824,
+    LISTEN_FIRST = 1024, /* ports below are for privileged programs */
+    LISTEN_LAST = 65535,
 };
 
 static const char *const network_names[] = {"none", "loopback", NULL};
@@ -219,6 +221,9 @@ int spec_decode(const struct json *doc, struct spec *out, struct error *err) {
     json_get_string(&r, "policy", JSON_REQUIRED, &out->policy);
     json_get_bool(&r, "learn", JSON_OPTIONAL, &out->learn);
     json_get_enum(&r, "network", JSON_OPTIONAL, network_names, &network);
+    json_get_int(&r, "listen", JSON_OPTIONAL, LISTEN_FIRST, LISTEN_LAST, &out->listen);
+    if (out->listen && network != NETWORK_LOOPBACK)
+        json_reader_fail(&r, json_find(doc, "listen"), "needs the network \"loopback\"");
     const struct json *workspace = json_get_object(&r, "workspace", JSON_OPTIONAL);
     const struct json *mounts = json_get_array(&r, "mounts", JSON_OPTIONAL);
     const struct json *limits = json_get_object(&r, "limits", JSON_OPTIONAL);
@@ -319,6 +324,7 @@ int spec_encode(const struct spec *s, struct json_writer *w, struct error *err) 
     json_put_string(w, "policy", s->policy);
     if (s->learn) json_put_bool(w, "learn", true);
     json_put_string(w, "network", network_names[s->network]);
+    if (s->listen) json_put_int(w, "listen", s->listen);
     encode_mounts(s, w);
     spec_limits_encode(&s->limits, w);
     put_optional(w, "cpus", s->cpus);

@@ -116,6 +116,8 @@ struct spec {
     char *policy; /* absolute path of a policy file */
     bool learn;   /* do not enforce it: record every call in calls.json (learn.h) */
     enum spec_network network;
+    int64_t listen; /* a TCP port of its loopback that the launcher's caller answers (port.h);
+                       0: none */
 
     char *workspace_source; /* absolute host folder, copied in; NULL: empty */
     char *workspace_target; /* default /work */

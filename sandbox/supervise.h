@@ -49,6 +49,7 @@ struct run {
     int signals;   /* signalfd: SIGTERM, SIGINT, SIGHUP */
     int caller;    /* the connection of who asked for the run; its end cancels; -1: none */
     int workspace; /* the folder the workspace is copied from; -1: none */
+    int port_to;   /* who is to get the port (port.h); -1: nobody */
     int handles[MOST_HANDLES];
     struct gate gate;
 

@@ -78,6 +78,7 @@ static int show_json(const struct policy *p, const char *path, const struct poli
     json_put_string(w, "default_errno",
                     p->default_action == POLICY_ERRNO ? strerrorname_np(p->default_errno) : NULL);
     json_put_bool(w, "loopback", p->loopback);
+    json_put_bool(w, "listen", p->listen);
     json_put_bool(w, "devpts", p->devpts);
     json_put_bool(w, "exec_workspace", p->exec_workspace);
     json_put_bool(w, "exec_tmp", p->exec_tmp);
@@ -130,8 +131,8 @@ static int show_text(const struct cli *cli, const struct policy *p, const char *
     buf_putc(&out, '\n');
     buf_printf(&out, "  may execute   from workspace: %s, from /tmp: %s\n",
                p->exec_workspace ? "yes" : "no", p->exec_tmp ? "yes" : "no");
-    buf_printf(&out, "  loopback      %s\n  devpts        %s\n\n", p->loopback ? "yes" : "no",
-               p->devpts ? "yes" : "no");
+    buf_printf(&out, "  loopback      %s%s\n  devpts        %s\n\n", p->loopback ? "yes" : "no",
+               p->listen ? ", one port answered from outside" : "", p->devpts ? "yes" : "no");
     for (size_t i = 0; i < p->rule_count; i++) {
         const struct policy_rule *r = &p->rules[i];
         table_cell(t, r->name);

@@ -151,7 +151,7 @@ static void load(const char *name, struct policy *p) {
     if (policy_load(path, p, &err) < 0) fail_msg("%s", error_text(&err));
 }
 
-static const char *const shipped[] = {"strict", "train", "build"};
+static const char *const shipped[] = {"strict", "train", "build", "coder"};
 
 static void shipped_programs_answer_as_their_rules(void **state) {
     (void)state;
@@ -218,6 +218,7 @@ static void opening_gives_what_loading_gives(void **state) {
         assert_int_equal(opened.default_action, loaded.default_action);
         assert_int_equal(opened.default_errno, loaded.default_errno);
         assert_int_equal(opened.loopback, loaded.loopback);
+        assert_int_equal(opened.listen, loaded.listen);
         assert_int_equal(opened.devpts, loaded.devpts);
         assert_int_equal(opened.exec_workspace, loaded.exec_workspace);
         assert_int_equal(opened.exec_tmp, loaded.exec_tmp);

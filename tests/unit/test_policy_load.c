@@ -46,6 +46,7 @@ static const struct {
     {HEAD ENOSYS_ "\"devices\": [\"/dev/../etc\"]}",
      "$.devices[0]: must be a path below /dev without \"..\""},
     {RULES "], \"loopback\": 1}", "$.loopback: must be true or false, is number"},
+    {RULES "], \"listen\": true}", "$.listen: needs \"loopback\""},
     {RULES "], \"network\": true}", "$.network: unknown key"},
     {RULES ALLOW("x", READ) "]}", "$.rules[1].name: \"x\" is the name of $.rules[0]"},
     {RULES ALLOW("a", READ ", \"note\": 1") "]}", "$.rules[1].note: unknown key"},
@@ -166,11 +167,12 @@ static void permissions_are_read(void **state) {
     (void)state;
     static const struct {
         const char *name;
-        bool loopback, exec_workspace, exec_tmp;
-    } cases[] = {{"strict", false, true, false},
-                 {"train", true, true, true},
-                 {"build", false, true, true},
-                 {"compile", false, false, false}};
+        bool loopback, exec_workspace, exec_tmp, listen;
+    } cases[] = {{"strict", false, true, false, false},
+                 {"train", true, true, true, false},
+                 {"build", false, true, true, false},
+                 {"compile", false, false, false, false},
+                 {"coder", true, true, true, true}};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         _cleanup_error_ struct error err = {0};
         _cleanup_policy_ struct policy p = {0};
@@ -178,6 +180,7 @@ static void permissions_are_read(void **state) {
         if (policy_load(path, &p, &err) < 0) fail_msg("%s", error_text(&err));
         assert_string_equal(p.name, cases[i].name);
         assert_int_equal(p.loopback, cases[i].loopback);
+        assert_int_equal(p.listen, cases[i].listen);
         assert_int_equal(p.exec_workspace, cases[i].exec_workspace);
         assert_int_equal(p.exec_tmp, cases[i].exec_tmp);
         assert_false(p.devpts);
@@ -191,7 +194,7 @@ static void permissions_are_read(void **state) {
  * them when read as strangers. */
 static void shipped_policies_pass_the_checks(void **state) {
     (void)state;
-    static const char *const names[] = {"strict", "train", "build", "compile"};
+    static const char *const names[] = {"strict", "train", "build", "compile", "coder"};
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         _cleanup_error_ struct error err = {0};
         _cleanup_policy_ struct policy p = {0};
@@ -245,7 +248,7 @@ static void the_list_is_sorted_and_of_one_folder(void **state) {
     unsetenv("PADDOCK_POLICIES");
     _cleanup_strv_ char **own = NULL;
     assert_int_equal(policy_list(&own, NULL), 0);
-    assert_int_equal(strv_len(own), 4);
+    assert_int_equal(strv_len(own), 5);
     assert_string_equal(own[0], "build");
     assert_int_equal(tree_remove(dir, NULL), 0);
 }

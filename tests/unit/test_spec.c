@@ -203,6 +203,16 @@ static void test_collect(void **state) {
     assert_true(s.collect[0].bytes > 0);
 }
 
+static void test_listen(void **state) {
+    (void)state;
+    refuse("{" LEAST ", \"listen\": 4100}", "needs the network");
+    refuse("{" LEAST ", \"network\": \"none\", \"listen\": 4100}", "needs the network");
+    refuse("{" LEAST ", \"network\": \"loopback\", \"listen\": 80}", "listen");
+    refuse("{" LEAST ", \"network\": \"loopback\", \"listen\": 65536}", "listen");
+    refuse("{" LEAST ", \"network\": \"loopback\", \"listen\": \"4100\"}", "listen");
+    refuse("{" LEAST ", \"network\": \"loopback\", \"listen\": [4100]}", "listen");
+}
+
 /* What is written is read back the same, written again byte for byte. */
 static void test_round_trip(void **state) {
     (void)state;
@@ -210,7 +220,8 @@ static void test_round_trip(void **state) {
         "{\"id\": \"r1\", \"argv\": [\"sh\", \"-c\", \"x\"], \"env\": [\"A=1\", \"B=\"],"
         " \"cwd\": \"/tmp\", \"hostname\": \"h\", \"image\": \"/img\", \"policy\": \"/p.json\", "
         "\"learn\": true,"
-        " \"network\": \"loopback\", \"workspace\": {\"source\": \"/s\", \"target\": \"/w\"},"
+        " \"network\": \"loopback\", \"listen\": 4100, \"workspace\": {\"source\": \"/s\", "
+        "\"target\": \"/w\"},"
         " \"mounts\": [{\"source\": \"/a\", \"target\": \"/b\", \"exec\": true}],"
         " \"limits\": {\"wall_ms\": 1, \"cpu_ms\": 2, \"memory_bytes\": 3, \"pids\": 4,"
         " \"output_bytes\": 5, \"disk_bytes\": 6, \"disk_inodes\": 7, \"tmp_bytes\": 8,"
@@ -243,15 +254,17 @@ static void test_round_trip(void **state) {
     assert_int_equal(two.limits.io[0].write_iops, 4);
     assert_int_equal(two.stdout_mode, STDIO_TEE);
     assert_true(two.learn);
+    assert_int_equal(two.listen, 4100);
     assert_true(two.labels_kept);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),   cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_mounts),     cmocka_unit_test(test_collect),
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_rates_and_shares),
-        cmocka_unit_test(test_clocks),     cmocka_unit_test(test_clocks_survive),
+        cmocka_unit_test(test_defaults),       cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_mounts),         cmocka_unit_test(test_collect),
+        cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_rates_and_shares),
+        cmocka_unit_test(test_listen),         cmocka_unit_test(test_clocks),
+        cmocka_unit_test(test_clocks_survive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
