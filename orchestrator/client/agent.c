@@ -196,7 +196,11 @@ static int finish(struct agent *a, const struct error *failure, const char *reas
     json_put_string(w, "status", error_is_set(failure) ? "failed" : "done");
     if (reason) json_put_string(w, "reason", reason);
     json_close_object(w);
-    return http_postf(a->http, w, NULL, err, "/v1/experiments/%s/finish", a->experiment);
+    _cleanup_error_ struct error why = {0};
+    if (http_postf(a->http, w, NULL, &why, "/v1/experiments/%s/finish", a->experiment) == 0)
+        return 0;
+    /* Said twice, because the first answer was lost; or somebody cancelled it. */
+    return why.kind == ERROR_EXISTS ? 0 : error_move(err, &why);
 }
 
 /* Nothing is lost: the same agent started on the same experiment goes on. */

@@ -21,7 +21,11 @@ static int post(struct sweep *s, char *const *versions, char **id, struct error 
     if (s->file->blocks_max) json_put_int(w, "blocks_max", s->file->blocks_max);
     if (s->file->budget_s > 0) json_put_double(w, "budget_s", s->file->budget_s);
     json_close_object(w);
-    if (http_post(s->http, "/v1/measurements", w, &doc, err) < 0) return -1;
+    /* A measurement has no key: when the answer is lost, the next life finds it. */
+    http_set_repeatable(s->http, false);
+    int rc = http_post(s->http, "/v1/measurements", w, &doc, err);
+    http_set_repeatable(s->http, true);
+    if (rc < 0) return -1;
     const char *name = reply_text_or(doc, "id", "");
     if (reply_check_id(name, "m", err) < 0) return -1;
     *id = strdup(name);

@@ -88,15 +88,15 @@ static int start_agent(struct sweep *s, size_t i, struct error *err) {
     _cleanup_free_ char *program = paths_program("paddock-agent", err);
     _cleanup_free_ char *folder = NULL;
     if (!program) return -1;
-    char *argv[] = {program, "--agent", (char *)agent, "--experiment", job->experiment, "--quiet",
-                    NULL,    NULL,      NULL};
+    char *argv[] = {program,         "--with-parent", "--agent", (char *)agent, "--experiment",
+                    job->experiment, "--quiet",       NULL,      NULL,          NULL};
     if (str_starts(agent, "replay:")) {
         const char *dir = agent + strlen("replay:");
         folder = dir[0] == '/' ? strdup(dir) : str_printf("%s/%s", s->file->dir, dir);
         if (!folder) return error_sys(err, ENOMEM, "sweep");
-        argv[2] = (char *)"replay";
-        argv[6] = (char *)"--replay";
-        argv[7] = folder;
+        argv[3] = (char *)"replay";
+        argv[7] = (char *)"--replay";
+        argv[8] = folder;
     }
     job->pid = race_spawn(program, argv, false, err);
     if (job->pid < 0) return -1;

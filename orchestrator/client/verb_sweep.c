@@ -1,6 +1,7 @@
 /* paddock sweep: many experiments by one file. */
 #include "common/cleanup.h"
 #include "common/file.h"
+#include "orchestrator/client/autostart.h"
 #include "orchestrator/client/cli.h"
 #include "orchestrator/client/interrupt.h"
 #include "orchestrator/client/sweep_run.h"
@@ -99,6 +100,8 @@ static int play(struct cli *cli, const struct args *args, struct sweep_file *f, 
     s.http = cli_http(cli, err);
     if (!s.http) return -1;
     http_set_patience(s.http, PATIENCE_S);
+    http_set_repeatable(s.http, true);
+    if (cli->autostart) http_set_revive(s.http, autostart_revive);
     if (args_given(args, "no-measure")) f->measure = SWEEP_NONE;
     if (sweep_run_agents(&s, err) < 0 || sweep_run_measurements(&s, err) < 0) return -1;
     progress_close(&progress);
