@@ -155,13 +155,32 @@ static int on_created(struct race *r, const struct json *event, struct error *er
     if (get_version(r, id, &doc, err) < 0) return -1;
     progress_text(reply_text_or(doc, "hypothesis", ""), HYPOTHESIS_COLUMNS, &hypothesis);
     progress_say(r->progress, "%s %s: %s", id, racer->kind->name, buf_text(&hypothesis));
-    return 0;
+    /* What is over from the start is followed by no event that it is done. */
+    return reply_text(event, "data.outcome") ? say_version(r, id, err) : 0;
+}
+
+/* What the models have cost so far, of all agents together. */
+static void on_call(struct race *r, const struct json *event) {
+    const char *why = reply_text(event, "data.error");
+    if (!racer_of_experiment(r, reply_text(event, "subject"))) return;
+    r->calls++;
+    r->tokens += strtoll(reply_text_or(event, "data.tokens", "0"), NULL, 10);
+    r->cost += strtod(reply_text_or(event, "data.cost", "0"), NULL);
+    if (why) {
+        _cleanup_buf_ struct buf shown = {0};
+        progress_text(why, SIZE_MAX, &shown);
+        progress_say(r->progress, "%s %s: no answer: %s", reply_text_or(event, "subject", ""),
+                     reply_text_or(event, "data.role", ""), buf_text(&shown));
+    }
+    progress_status(r->progress, "%lld calls, %lld tokens, $%.2f", (long long)r->calls,
+                    (long long)r->tokens, r->cost);
 }
 
 static int on_event(struct race *r, const struct json *event, struct error *err) {
     const char *type = reply_text_or(event, "type", "");
     const char *subject = reply_text_or(event, "subject", "");
     if (str_eq(type, "version.created")) return on_created(r, event, err);
+    if (str_eq(type, "experiment.call")) on_call(r, event);
     if (str_eq(type, "version.state") && racer_of_version(r, subject))
         progress_status(r->progress, "%s %s", subject, reply_text_or(event, "data.state", ""));
     if (str_eq(type, "version.done") && racer_of_version(r, subject))

@@ -29,6 +29,8 @@ struct race {
     struct follow follow;
     struct racer *racers;
     size_t count;
+    int64_t calls, tokens; /* of models, by all of them since race_start() */
+    double cost;           /* USD */
 };
 
 /* Reads "reference", "replay:DIR". */

@@ -11,6 +11,7 @@
 static const struct arg args_ls[] = {
     {.name = "runs", .kind = ARG_FLAG, .help = "runs instead of experiments"},
     {.name = "measurements", .kind = ARG_FLAG, .help = "measurements instead of experiments"},
+    {.name = "sweep", .kind = ARG_TEXT, .value = "NAME", .help = "experiments of this sweep"},
     {.name = "limit",
      .letter = 'n',
      .kind = ARG_INT,
@@ -35,6 +36,9 @@ static void experiment_row(struct table *t, const struct json *e) {
     table_cell(t, buf_text(&agent));
     table_cell(t, reply_text(e, "state"));
     table_cell(t, reply_text(e, "created"));
+    int64_t calls = reply_int(e, "spent.calls", 0);
+    table_cellf(t, calls ? "%lld" : "", (long long)calls);
+    table_cellf(t, calls ? "$%.2f" : "", reply_number(e, "spent.cost", 0));
     table_cell(t, reply_text_or(e, "reason", ""));
 }
 
@@ -66,8 +70,8 @@ struct kind {
 };
 
 static const struct kind *kind_of(const struct args *args, struct error *err) {
-    static const char *const experiment_heads[] = {"ID",      "TASK",   "AGENT", "STATE",
-                                                   "CREATED", "REASON", NULL};
+    static const char *const experiment_heads[] = {"ID",     "TASK",  "AGENT",  "STATE", "CREATED",
+                                                   ">CALLS", ">COST", "REASON", NULL};
     static const char *const run_heads[] = {"ID",    "VERSION", "PHASE",  "STATE",
                                             "ENDED", ">TIME",   "REASON", NULL};
     static const char *const measurement_heads[] = {"ID",      "TASK",    "STATE", ">BLOCKS",
@@ -85,10 +89,16 @@ static const struct kind *kind_of(const struct args *args, struct error *err) {
 
 static int run(struct cli *cli, const struct args *args, struct error *err) {
     const struct kind *kind = kind_of(args, err);
+    const char *sweep = args_text(args, "sweep");
+    if (kind && sweep && !str_eq(kind->route, "experiments"))
+        return error_set(err, ERROR_INVALID, "--sweep goes with experiments only");
     struct http *http = kind ? cli_http(cli, err) : NULL;
     _cleanup_json_ struct json *doc = NULL;
-    if (!http || http_getf(http, &doc, err, "/v1/%s?limit=%lld", kind->route,
-                           (long long)args_int(args, "limit", 20)) < 0)
+    _cleanup_free_ char *escaped = http_escape(sweep ? sweep : "");
+    if (!escaped) return error_sys(err, ENOMEM, "ls");
+    if (!http ||
+        http_getf(http, &doc, err, "/v1/%s?limit=%lld%s%s", kind->route,
+                  (long long)args_int(args, "limit", 20), sweep ? "&sweep=" : "", escaped) < 0)
         return -1;
     if (cli->json) return cli_print_json(doc, err);
     _cleanup_table_ struct table *t = table_new(kind->heads);

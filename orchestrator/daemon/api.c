@@ -23,6 +23,9 @@ const struct route api_routes[] = {
     {"POST", "/v1/experiments", BODY_REQUIRED, api_experiment_create},
     {"GET", "/v1/experiments/{id}", BODY_NONE, api_experiment},
     {"POST", "/v1/experiments/{id}/versions", BODY_REQUIRED, api_version_create},
+    {"GET", "/v1/experiments/{id}/calls", BODY_NONE, api_calls},
+    {"POST", "/v1/experiments/{id}/calls", BODY_REQUIRED, api_call_create},
+    {"GET", "/v1/experiments/{id}/calls/{number}", BODY_NONE, api_call},
     {"POST", "/v1/experiments/{id}/finish", BODY_REQUIRED, api_experiment_finish},
     {"POST", "/v1/experiments/{id}/cancel", BODY_OPTIONAL, api_experiment_cancel},
 
@@ -31,6 +34,7 @@ const struct route api_routes[] = {
     {"GET", "/v1/versions/{id}/file", BODY_NONE, api_version_file},
     {"GET", "/v1/versions/{id}/snapshot", BODY_NONE, api_version_snapshot},
     {"GET", "/v1/versions/{id}/diff", BODY_NONE, api_version_diff},
+    {"POST", "/v1/versions/{id}/note", BODY_REQUIRED, api_version_note},
     {"POST", "/v1/versions/{id}/cancel", BODY_OPTIONAL, api_version_cancel},
 
     {"GET", "/v1/runs", BODY_NONE, api_runs},

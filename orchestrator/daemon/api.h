@@ -22,7 +22,8 @@ route_handler api_tasks, api_task, api_hint, api_task_calibration;
 route_handler api_board;
 route_handler api_experiments, api_experiment, api_experiment_create, api_experiment_finish,
     api_experiment_cancel;
-route_handler api_version, api_version_create, api_version_cancel, api_version_files,
+route_handler api_calls, api_call, api_call_create;
+route_handler api_version, api_version_create, api_version_note, api_version_cancel, api_version_files,
     api_version_file, api_version_snapshot, api_version_diff;
 route_handler api_runs, api_run, api_run_output, api_run_cancel;
 route_handler api_measurements, api_measurement, api_measurement_create, api_measurement_cancel;

@@ -30,6 +30,7 @@ static int answer(struct daemon *d, int64_t id, struct response *p, struct error
     if (!w) return error_sys(err, ENOMEM, "experiment");
     json_open_object(w, NULL);
     view_experiment(w, &e);
+    if (view_spent(w, d->store, id, err) < 0) return -1;
     if (put_versions(w, d, id, err) < 0) return -1;
     json_close_object(w);
     return response_json(p, w, err);
@@ -41,27 +42,29 @@ int api_experiment(struct daemon *d, struct request *q, struct response *p, stru
 }
 
 int api_experiments(struct daemon *d, struct request *q, struct response *p, struct error *err) {
-    static const char *const known[] = {"limit", "before", NULL};
+    static const char *const known[] = {"limit", "before", "sweep", NULL};
     int64_t limit = API_LIST_DEFAULT, before = 0;
-    if (request_query_known(q, known, err) < 0 ||
+    _cleanup_free_ char *sweep = NULL;
+    if (request_query_known(q, known, err) < 0 || request_query(q, "sweep", &sweep, err) < 0 ||
         request_query_int(q, "limit", 1, API_LIST_MAX, &limit, err) < 0 ||
         request_query_int(q, "before", 0, INT64_MAX, &before, err) < 0)
         return -1;
     struct experiment_row *rows = NULL;
     size_t count = 0;
-    int rc = experiment_list(d->store, before, limit, &rows, &count, err);
+    int rc = experiment_list(d->store, sweep, before, limit, &rows, &count, err);
     _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
     if (rc == 0 && w) {
         json_open_object(w, NULL);
         json_open_array(w, "experiments");
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 0; i < count && rc == 0; i++) {
             json_open_object(w, NULL);
             view_experiment(w, &rows[i]);
+            rc = view_spent(w, d->store, rows[i].id, err);
             json_close_object(w);
         }
         json_close_array(w);
         json_close_object(w);
-        rc = response_json(p, w, err);
+        if (rc == 0) rc = response_json(p, w, err);
     }
     experiments_free(rows, count);
     return w ? rc : error_sys(err, ENOMEM, "experiments");
@@ -69,12 +72,12 @@ int api_experiments(struct daemon *d, struct request *q, struct response *p, str
 
 int api_experiment_create(struct daemon *d, struct request *q, struct response *p,
                           struct error *err) {
-    _cleanup_experiment_ struct experiment_row e = {0};
-    _cleanup_version_ struct version_row root = {0};
-    if (create_experiment(d, q->body, &e, &root, err) < 0) return -1;
-    lanes_wake(d);
-    p->status = 201;
-    return answer(d, e.id, p, err);
+    int64_t id;
+    bool made;
+    if (create_experiment(d, q->body, &id, &made, err) < 0) return -1;
+    if (made) lanes_wake(d);
+    p->status = made ? 201 : 200;
+    return answer(d, id, p, err);
 }
 
 static int finish(struct daemon *d, int64_t id, const char *state, const char *reason,

@@ -40,13 +40,19 @@ int api_version(struct daemon *d, struct request *q, struct response *p, struct 
 }
 
 int api_version_create(struct daemon *d, struct request *q, struct response *p, struct error *err) {
-    int64_t experiment;
-    _cleanup_version_ struct version_row v = {0};
+    int64_t experiment, id;
+    bool made;
     if (api_id(q, ID_EXPERIMENT, &experiment, err) < 0) return -1;
-    if (create_version(d, experiment, q->body, &v, err) < 0) return -1;
-    lanes_wake(d);
-    p->status = 201;
-    return answer(d, v.id, p, err);
+    if (create_version(d, experiment, q->body, &id, &made, err) < 0) return -1;
+    if (made) lanes_wake(d);
+    p->status = made ? 201 : 200;
+    return answer(d, id, p, err);
+}
+
+int api_version_note(struct daemon *d, struct request *q, struct response *p, struct error *err) {
+    int64_t id;
+    if (api_id(q, ID_VERSION, &id, err) < 0 || create_note(d, id, q->body, err) < 0) return -1;
+    return answer(d, id, p, err);
 }
 
 static int cancel(struct daemon *d, int64_t id, struct error *err) {

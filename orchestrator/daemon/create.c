@@ -2,25 +2,13 @@
 
 #include "common/cleanup.h"
 #include "common/file.h"
-#include "images/store.h"
+#include "orchestrator/daemon/create_inside.h"
 #include "orchestrator/daemon/id.h"
-#include "orchestrator/daemon/phase.h"
 #include "orchestrator/daemon/snapshot.h"
 #include "orchestrator/version/edit.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-#define NAME_MAX_BYTES 200 /* of agents and labels */
-
-static void unlock_files(pthread_rwlock_t **lock) {
-    if (*lock) pthread_rwlock_unlock(*lock);
-}
-
-/* Keeps gc away from files that no row refers to yet, to the end of the scope. */
-#define HOLD_FILES(d)                                                                  \
-    __attribute__((cleanup(unlock_files))) pthread_rwlock_t *held_files = &(d)->files; \
-    pthread_rwlock_rdlock(held_files)
 
 int create_load_task(const char *dir, const char *digest, struct task *out, struct error *err) {
     if (task_load(dir, out, err) < 0) return -1;
@@ -29,97 +17,26 @@ int create_load_task(const char *dir, const char *digest, struct task *out, stru
                      "task %s: its folder has changed since this began; start anew", out->name);
 }
 
-/* A text of the body: 1 to max bytes when given. */
-static void check_text(struct json_reader *r, const char *key, const char *text, size_t max) {
+void create_check_text(struct json_reader *r, const char *key, const char *text, size_t max) {
     if (!text || (*text && strlen(text) <= max)) return;
     json_reader_fail(r, json_find(r->object, key), "must have 1 to %zu bytes", max);
 }
 
-/* ---- experiments ---- */
-
-struct experiment_wish {
-    char *ref, *agent, *label;
-};
-
-static void wish_clear(struct experiment_wish *w) {
-    free(w->ref);
-    free(w->agent);
-    free(w->label);
+char *create_object_text(struct json_reader *r, const char *key, size_t max) {
+    const struct json *v = json_get_object(r, key, JSON_OPTIONAL);
+    if (!v) return NULL;
+    _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
+    if (w) json_put_value(w, NULL, v);
+    size_t len = 0;
+    const char *text = w ? json_writer_text(w, &len) : NULL;
+    if (!text) json_reader_fail(r, v, "out of memory");
+    else if (len > max) json_reader_fail(r, v, "has %zu bytes, at most %zu", len, max);
+    else return strdup(text);
+    return NULL;
 }
-
-static int decode_experiment(const struct json *body, struct experiment_wish *out,
-                             struct error *err) {
-    struct json_reader r;
-    json_object(&r, body, err);
-    json_get_string(&r, "task", JSON_REQUIRED, &out->ref);
-    json_get_string(&r, "agent", JSON_REQUIRED, &out->agent);
-    json_get_string(&r, "label", JSON_OPTIONAL, &out->label);
-    check_text(&r, "task", out->ref, 4000);
-    check_text(&r, "agent", out->agent, NAME_MAX_BYTES);
-    check_text(&r, "label", out->label, NAME_MAX_BYTES);
-    return json_object_end(&r);
-}
-
-/* Steps lead from one record to the next; a task of one record is its own step 1
- * when it is not a race towards a next record. */
-static int check_step(const struct task *t, int64_t step, struct error *err) {
-    int64_t steps =
-        t->kind == TASK_TIME_TO_TARGET ? (int64_t)t->record_count - 1 : (int64_t)t->record_count;
-    if (step >= 1 && step <= steps) return 0;
-    return error_set(err, ERROR_NOT_FOUND, "task %s: step %" PRId64 ": it has %" PRId64, t->name,
-                     step, steps);
-}
-
-static int find_task(const char *ref, struct task *out, int64_t *step, struct error *err) {
-    _cleanup_free_ char *name = NULL;
-    if (task_ref_parse(ref, &name, step, err) < 0) return -1;
-    _cleanup_free_ char *dir = task_find(name, err);
-    if (!dir || task_load(dir, out, err) < 0) return -1;
-    return check_step(out, *step, err);
-}
-
-int create_check_machine(struct daemon *d, const struct task *t, struct error *err) {
-    _cleanup_image_ struct image image = {0};
-    if (image_resolve(d->images, t->image, &image, err) < 0)
-        return error_wrap(err, "task %s", t->name);
-    return phase_data_check(d, t, err);
-}
-
-static int store_experiment(struct daemon *d, struct experiment_row *e, struct version_row *root,
-                            struct error *err) {
-    _cleanup_store_tx_ struct store_tx tx = {0};
-    if (store_begin(&tx, d->store, err) < 0) return -1;
-    if (experiment_add(d->store, e, err) < 0) return -1;
-    root->experiment = e->id;
-    if (version_add(d->store, root, err) < 0) return -1;
-    return store_commit(&tx, err);
-}
-
-int create_experiment(struct daemon *d, const struct json *body, struct experiment_row *out,
-                      struct version_row *root, struct error *err) {
-    _cleanup_(wish_clear) struct experiment_wish wish = {0};
-    _cleanup_task_ struct task task = {0};
-    if (decode_experiment(body, &wish, err) < 0) return -1;
-    if (find_task(wish.ref, &task, &out->step, err) < 0) return -1;
-    if (create_check_machine(d, &task, err) < 0) return -1;
-    char snapshot[DIGEST_HEX];
-    HOLD_FILES(d);
-    if (snapshot_put(d, task.records[out->step - 1].dir, snapshot, err) < 0) return -1;
-    out->task = strdup(task.name);
-    out->task_dir = strdup(task.dir);
-    out->task_digest = strdup(task.digest);
-    out->agent = steal_ptr(&wish.agent);
-    out->label = steal_ptr(&wish.label);
-    out->state = strdup("open");
-    root->hypothesis = str_printf("record %" PRId64, out->step);
-    root->snapshot = strdup(snapshot);
-    return store_experiment(d, out, root, err);
-}
-
-/* ---- versions ---- */
 
 struct version_wish {
-    char *parent, *hypothesis;
+    char *parent, *hypothesis, *key, *note, *abandoned;
     bool next_record;
     struct edit *edits;
     size_t edit_count;
@@ -128,6 +45,9 @@ struct version_wish {
 static void version_wish_clear(struct version_wish *w) {
     free(w->parent);
     free(w->hypothesis);
+    free(w->key);
+    free(w->note);
+    free(w->abandoned);
     edits_free(w->edits, w->edit_count);
 }
 
@@ -139,8 +59,15 @@ static int decode_version(const struct json *body, struct version_wish *out, str
     json_get_string(&r, "parent", JSON_REQUIRED, &out->parent);
     json_get_string(&r, "hypothesis", JSON_REQUIRED, &out->hypothesis);
     json_get_enum(&r, "base", JSON_OPTIONAL, bases, &base);
+    json_get_string(&r, "key", JSON_OPTIONAL, &out->key);
+    json_get_string(&r, "abandoned", JSON_OPTIONAL, &out->abandoned);
+    out->note = create_object_text(&r, "note", OBJECT_MAX);
     const struct json *edits = json_get_array(&r, "edits", JSON_OPTIONAL);
-    check_text(&r, "hypothesis", out->hypothesis, HYPOTHESIS_MAX);
+    create_check_text(&r, "hypothesis", out->hypothesis, HYPOTHESIS_MAX);
+    create_check_text(&r, "key", out->key, KEY_MAX_BYTES);
+    create_check_text(&r, "abandoned", out->abandoned, ABANDONED_MAX);
+    if (out->abandoned && (base == 0 || (edits && json_count(edits) > 0)))
+        json_reader_fail(&r, json_find(body, "abandoned"), "goes with neither edits nor base");
     if (json_object_end(&r) < 0) return -1;
     out->next_record = base == 0;
     if (edits) return edits_decode(edits, &out->edits, &out->edit_count, err);
@@ -191,35 +118,85 @@ static int find_parent(struct daemon *d, int64_t experiment, const char *name,
                      name, out->experiment);
 }
 
-static int store_version(struct daemon *d, struct version_row *row, struct error *err) {
+/* The version that was made with this key before; *id is 0 when there is none. */
+static int find_made(struct daemon *d, int64_t experiment, const char *key, int64_t parent,
+                     int64_t *id, struct error *err) {
+    _cleanup_version_ struct version_row have = {0};
+    *id = 0;
+    if (!key) return 0;
+    if (version_by_key(d->store, experiment, key, id, err) < 0) return -1;
+    if (*id == 0) return 0;
+    if (version_get(d->store, *id, &have, err) < 0) return -1;
+    if (have.parent == parent) return 0;
+    return error_set(err, ERROR_EXISTS, "key %s: is that of v%" PRId64 ", which has another parent",
+                     key, *id);
+}
+
+/* Another request with the same key may have been first: *id is that one's then. */
+static int store_version(struct daemon *d, struct version_row *row, int64_t *id,
+                         struct error *err) {
     _cleanup_store_tx_ struct store_tx tx = {0};
     if (store_begin(&tx, d->store, err) < 0) return -1;
+    if (find_made(d, row->experiment, row->key, row->parent, id, err) < 0) return -1;
+    if (*id) return 0;
     _cleanup_experiment_ struct experiment_row e = {0};
     if (experiment_get(d->store, row->experiment, &e, err) < 0) return -1;
     if (strcmp(e.state, "open") != 0)
         return error_set(err, ERROR_EXISTS, "experiment e%" PRId64 " is over: %s", e.id, e.state);
     if (version_add(d->store, row, err) < 0) return -1;
+    *id = row->id;
     return store_commit(&tx, err);
 }
 
-int create_version(struct daemon *d, int64_t experiment, const struct json *body,
-                   struct version_row *out, struct error *err) {
+static int pack_version(struct daemon *d, const struct experiment_row *e,
+                        const struct version_row *parent, const struct version_wish *wish,
+                        char sha256[DIGEST_HEX], struct error *err) {
+    _cleanup_task_ struct task task = {0};
+    if (create_load_task(e->task_dir, e->task_digest, &task, err) < 0) return -1;
+    _cleanup_tmp_ char *dir =
+        base_files(d, &task, e->step, wish->next_record, parent->snapshot, err);
+    return dir ? edit_and_pack(d, dir, &task, wish, sha256, err) : -1;
+}
+
+int create_version(struct daemon *d, int64_t experiment, const struct json *body, int64_t *id,
+                   bool *made, struct error *err) {
     _cleanup_(version_wish_clear) struct version_wish wish = {0};
     _cleanup_experiment_ struct experiment_row e = {0};
-    _cleanup_version_ struct version_row parent = {0};
-    _cleanup_task_ struct task task = {0};
+    _cleanup_version_ struct version_row parent = {0}, row = {0};
+    char snapshot[DIGEST_HEX];
+    *made = false;
     if (experiment_get(d->store, experiment, &e, err) < 0) return -1;
     if (decode_version(body, &wish, err) < 0) return -1;
     if (find_parent(d, experiment, wish.parent, &parent, err) < 0) return -1;
-    if (create_load_task(e.task_dir, e.task_digest, &task, err) < 0) return -1;
+    if (find_made(d, experiment, wish.key, parent.id, id, err) < 0) return -1;
+    if (*id) return 0;
     HOLD_FILES(d);
-    _cleanup_tmp_ char *dir = base_files(d, &task, e.step, wish.next_record, parent.snapshot, err);
-    char snapshot[DIGEST_HEX];
-    if (!dir || edit_and_pack(d, dir, &task, &wish, snapshot, err) < 0) return -1;
-    out->experiment = experiment;
-    out->parent = parent.id;
-    out->depth = parent.depth + 1;
-    out->hypothesis = steal_ptr(&wish.hypothesis);
-    out->snapshot = strdup(snapshot);
-    return store_version(d, out, err);
+    if (pack_version(d, &e, &parent, &wish, snapshot, err) < 0) return -1;
+    row = (struct version_row){.experiment = experiment,
+                               .parent = parent.id,
+                               .depth = parent.depth + 1,
+                               .hypothesis = steal_ptr(&wish.hypothesis),
+                               .snapshot = strdup(snapshot),
+                               .outcome = wish.abandoned ? strdup("abandoned") : NULL,
+                               .reason = steal_ptr(&wish.abandoned),
+                               .key = steal_ptr(&wish.key),
+                               .note = steal_ptr(&wish.note)};
+    if (!row.snapshot || (row.reason && !row.outcome)) return error_sys(err, ENOMEM, "version");
+    if (store_version(d, &row, id, err) < 0) return -1;
+    *made = row.id == *id;
+    return 0;
+}
+
+int create_note(struct daemon *d, int64_t version, const struct json *body, struct error *err) {
+    struct json_reader r;
+    json_object(&r, body, err);
+    _cleanup_free_ char *note = create_object_text(&r, "note", OBJECT_MAX);
+    if (!note) json_get(&r, "note", JSON_REQUIRED);
+    if (json_object_end(&r) < 0) return -1;
+    _cleanup_store_tx_ struct store_tx tx = {0};
+    _cleanup_version_ struct version_row v = {0};
+    if (store_begin(&tx, d->store, err) < 0 || version_get(d->store, version, &v, err) < 0 ||
+        version_set_note(d->store, version, note, err) < 0)
+        return -1;
+    return store_commit(&tx, err);
 }

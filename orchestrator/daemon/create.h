@@ -14,11 +14,16 @@
 #define HYPOTHESIS_MAX           ((size_t)64 << 10)
 #define MEASUREMENT_VERSIONS_MAX 16
 
-/* Each body is decoded strictly; rows are to be cleared by the caller. */
-int create_experiment(struct daemon *d, const struct json *body, struct experiment_row *out,
-                      struct version_row *root, struct error *err);
-int create_version(struct daemon *d, int64_t experiment, const struct json *body,
-                   struct version_row *out, struct error *err);
+/* Each body is decoded strictly. A body with a "key" that was used before, of the same
+ * (an experiment: task, step, agent and config; a version: the parent), gives the id of
+ * what was made then, and *made is false; ERROR_EXISTS when it is another's. */
+int create_experiment(struct daemon *d, const struct json *body, int64_t *id, bool *made,
+                      struct error *err);
+int create_version(struct daemon *d, int64_t experiment, const struct json *body, int64_t *id,
+                   bool *made, struct error *err);
+/* Replaces what a version's maker says of it: {"note": {…}}. */
+int create_note(struct daemon *d, int64_t version, const struct json *body, struct error *err);
+/* The row is to be cleared by the caller. */
 int create_measurement(struct daemon *d, const struct json *body, struct measurement_row *out,
                        struct error *err);
 

@@ -62,6 +62,10 @@ static int add_candidate(struct daemon *d, const char *name, struct experiment_r
         if (err && err->kind == ERROR_NOT_FOUND) err->kind = ERROR_INVALID;
         return error_wrap(err, "request body: $.versions: %s", name);
     }
+    if (str_eq(v.outcome, "abandoned"))
+        return error_set(err, ERROR_INVALID,
+                         "request body: $.versions: %s was abandoned: there is nothing to measure",
+                         name);
     _cleanup_experiment_ struct experiment_row e = {0};
     if (experiment_get(d->store, v.experiment, &e, err) < 0) return -1;
     for (size_t i = 2; i < *count; i++)

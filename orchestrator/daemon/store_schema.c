@@ -86,5 +86,29 @@ static const char *const kinds_and_budgets =
 static const char *const rules = "ALTER TABLE versions ADD COLUMN rule TEXT;"
                                  "ALTER TABLE slots ADD COLUMN rule TEXT;";
 
-const char *const store_migrations[] = {first_schema,      witness_schema, files_of_runs,
-                                        kinds_and_budgets, rules,          NULL};
+/* What agents keep: the settings of an experiment, their own word on a version, keys
+ * by which a repeated request is known, and every call of a model. */
+static const char *const ledger =
+    "ALTER TABLE experiments ADD COLUMN key TEXT;"
+    "ALTER TABLE experiments ADD COLUMN sweep TEXT;"
+    "ALTER TABLE experiments ADD COLUMN config TEXT;"
+    "CREATE UNIQUE INDEX experiments_by_key ON experiments(key) WHERE key IS NOT NULL;"
+    "CREATE INDEX experiments_by_sweep ON experiments(sweep) WHERE sweep IS NOT NULL;"
+    "ALTER TABLE versions ADD COLUMN key TEXT;"
+    "ALTER TABLE versions ADD COLUMN note TEXT;"
+    "CREATE UNIQUE INDEX versions_by_key ON versions(experiment, key) WHERE key IS NOT NULL;"
+    "CREATE TABLE calls(id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " experiment INTEGER NOT NULL REFERENCES experiments(id), number INTEGER NOT NULL,"
+    " key TEXT NOT NULL, role TEXT NOT NULL, version INTEGER REFERENCES versions(id),"
+    " model TEXT NOT NULL, echoed TEXT, request_sha256 TEXT NOT NULL, request TEXT NOT NULL,"
+    " reply TEXT, reasoning TEXT, stop TEXT, input_tokens INTEGER NOT NULL,"
+    " cached_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,"
+    " reasoning_tokens INTEGER NOT NULL, cost REAL NOT NULL, latency_ms INTEGER NOT NULL,"
+    " retries INTEGER NOT NULL, error TEXT, began TEXT NOT NULL, created_ns INTEGER NOT NULL,"
+    " UNIQUE(experiment, number)) STRICT;"
+    /* Of a key there is one reply; of calls that failed, as many as there were. */
+    "CREATE UNIQUE INDEX calls_replied ON calls(experiment, key) WHERE reply IS NOT NULL;"
+    "CREATE INDEX calls_by_key ON calls(experiment, key);";
+
+const char *const store_migrations[] = {
+    first_schema, witness_schema, files_of_runs, kinds_and_budgets, rules, ledger, NULL};

@@ -11,99 +11,9 @@
 const char *const version_state_names[] = {"queued", "building",  "training", "examining",
                                            "done",   "cancelled", NULL};
 
-#define EXPERIMENT_COLUMNS \
-    "id, task, task_dir, task_digest, step, agent, label, state, reason, created_ns, ended_ns"
-
-static void read_experiment(const struct query *q, struct experiment_row *r) {
-    *r = (struct experiment_row){.id = query_int(q, 0),
-                                 .task = query_string(q, 1),
-                                 .task_dir = query_string(q, 2),
-                                 .task_digest = query_string(q, 3),
-                                 .step = query_int(q, 4),
-                                 .agent = query_string(q, 5),
-                                 .label = query_string(q, 6),
-                                 .state = query_string(q, 7),
-                                 .reason = query_string(q, 8),
-                                 .created_ns = query_int(q, 9),
-                                 .ended_ns = query_int(q, 10)};
-}
-
-int experiment_add(struct store *s, struct experiment_row *row, struct error *err) {
-    row->created_ns = clock_real_ns();
-    if (store_sql(s, err,
-                  "INSERT INTO experiments(task, task_dir, task_digest, step, agent, label,"
-                  " state, created_ns) VALUES(?,?,?,?,?,?,'open',?)",
-                  "sssissi", row->task, row->task_dir, row->task_digest, row->step, row->agent,
-                  row->label, row->created_ns) < 0)
-        return -1;
-    row->id = store_last_id(s);
-    char step[24];
-    snprintf(step, sizeof step, "%" PRId64, row->step);
-    return store_notify(s, err, "experiment.created", ID_EXPERIMENT, row->id, "task", row->task,
-                        "step", step, "agent", row->agent, "label", row->label, NULL);
-}
-
-int experiment_get(struct store *s, int64_t id, struct experiment_row *out, struct error *err) {
-    _cleanup_query_ struct query q;
-    if (query_start(&q, s, err, "SELECT " EXPERIMENT_COLUMNS " FROM experiments WHERE id=?", "i",
-                    id) < 0)
-        return -1;
-    int rc = query_step(&q);
-    if (rc == 0) return error_set(err, ERROR_NOT_FOUND, "no experiment e%" PRId64, id);
-    if (rc > 0) read_experiment(&q, out);
-    return rc > 0 ? 0 : -1;
-}
-
-int experiment_list(struct store *s, int64_t before, int64_t limit, struct experiment_row **out,
-                    size_t *count, struct error *err) {
-    _cleanup_query_ struct query q;
-    if (query_start(&q, s, err,
-                    "SELECT " EXPERIMENT_COLUMNS " FROM experiments"
-                    " WHERE ?1=0 OR id<?1 ORDER BY id DESC LIMIT ?2",
-                    "ii", before, limit) < 0)
-        return -1;
-    int rc;
-    while ((rc = query_step(&q)) > 0) {
-        struct experiment_row *grown = reallocarray(*out, *count + 1, sizeof *grown);
-        if (!grown) return error_sys(err, ENOMEM, "experiments");
-        *out = grown;
-        read_experiment(&q, &grown[(*count)++]);
-    }
-    return rc;
-}
-
-int experiment_finish(struct store *s, int64_t id, const char *state, const char *reason,
-                      struct error *err) {
-    if (store_sql(
-            s, err,
-            "UPDATE experiments SET state=?, reason=?, ended_ns=? WHERE id=? AND state='open'",
-            "ssii", state, reason, clock_real_ns(), id) < 0)
-        return -1;
-    if (store_changes(s) == 0)
-        return error_set(err, ERROR_EXISTS, "experiment e%" PRId64 " is over already", id);
-    return store_notify(s, err, "experiment.finished", ID_EXPERIMENT, id, "state", state, "reason",
-                        reason, NULL);
-}
-
-void experiment_clear(struct experiment_row *r) {
-    free(r->task);
-    free(r->task_dir);
-    free(r->task_digest);
-    free(r->agent);
-    free(r->label);
-    free(r->state);
-    free(r->reason);
-    *r = (struct experiment_row){0};
-}
-
-void experiments_free(struct experiment_row *rows, size_t count) {
-    for (size_t i = 0; i < count; i++) experiment_clear(&rows[i]);
-    free(rows);
-}
-
 #define VERSION_COLUMNS                                                                     \
     "id, experiment, parent, depth, hypothesis, snapshot, state, outcome, reason, wall_ns," \
-    " metric, ticket, created_ns, ended_ns, rule"
+    " metric, ticket, created_ns, ended_ns, rule, key, note"
 
 static enum version_state state_of(const char *name) {
     for (int i = 0; version_state_names[i]; i++)
@@ -126,22 +36,26 @@ static void read_version(const struct query *q, struct version_row *r) {
                               .ticket = query_int(q, 11),
                               .created_ns = query_int(q, 12),
                               .ended_ns = query_int(q, 13),
-                              .rule = query_string(q, 14)};
+                              .rule = query_string(q, 14),
+                              .key = query_string(q, 15),
+                              .note = query_string(q, 16)};
 }
 
 int version_add(struct store *s, struct version_row *row, struct error *err) {
     bool root = row->parent == 0;
+    /* Nothing is run of a record, which is known, nor of what was given up. */
+    const char *outcome = root ? "record" : row->outcome;
     row->created_ns = clock_real_ns();
-    row->ended_ns = root ? row->created_ns : 0;
-    row->state = root ? VERSION_DONE : VERSION_QUEUED;
-    const char *outcome = root ? "record" : NULL;
+    row->ended_ns = outcome ? row->created_ns : 0;
+    row->state = outcome ? VERSION_DONE : VERSION_QUEUED;
     if (store_sql(s, err,
                   "INSERT INTO versions(experiment, parent, depth, hypothesis, snapshot, state,"
-                  " outcome, ticket, created_ns, ended_ns) VALUES(?,?,?,?,?,?,?,"
+                  " outcome, reason, key, note, ticket, created_ns, ended_ns)"
+                  " VALUES(?,?,?,?,?,?,?,?,?,?,"
                   " 1 + (SELECT coalesce(max(seq), 0) FROM events), ?, ?)",
-                  "ioissssio", row->experiment, row->parent, row->depth, row->hypothesis,
-                  row->snapshot, version_state_names[row->state], outcome, row->created_ns,
-                  row->ended_ns) < 0)
+                  "ioisssssssio", row->experiment, row->parent, row->depth, row->hypothesis,
+                  row->snapshot, version_state_names[row->state], outcome, row->reason, row->key,
+                  row->note, row->created_ns, row->ended_ns) < 0)
         return -1;
     row->id = store_last_id(s);
     char experiment[ID_MAX], parent[ID_MAX];
@@ -208,6 +122,23 @@ int version_finish(struct store *s, const struct version_row *row, bool *moved, 
                         "rule", row->rule, "reason", row->reason, NULL);
 }
 
+int version_by_key(struct store *s, int64_t experiment, const char *key, int64_t *id,
+                   struct error *err) {
+    _cleanup_query_ struct query q;
+    *id = 0;
+    if (query_start(&q, s, err, "SELECT id FROM versions WHERE experiment=? AND key=?", "is",
+                    experiment, key) < 0)
+        return -1;
+    int rc = query_step(&q);
+    if (rc > 0) *id = query_int(&q, 0);
+    return rc < 0 ? -1 : 0;
+}
+
+int version_set_note(struct store *s, int64_t id, const char *note, struct error *err) {
+    if (store_sql(s, err, "UPDATE versions SET note=? WHERE id=?", "si", note, id) < 0) return -1;
+    return store_notify(s, err, "version.noted", ID_VERSION, id, NULL);
+}
+
 bool version_is_over(const struct version_row *row) {
     return row->state == VERSION_DONE || row->state == VERSION_CANCELLED;
 }
@@ -218,6 +149,8 @@ void version_clear(struct version_row *r) {
     free(r->outcome);
     free(r->rule);
     free(r->reason);
+    free(r->key);
+    free(r->note);
     *r = (struct version_row){0};
 }
 

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/file.h"
 #include "orchestrator/daemon/id.h"
+#include "orchestrator/daemon/store_call.h"
 
 #include <math.h>
 #include <string.h>
@@ -26,6 +27,26 @@ void view_seconds(struct json_writer *w, const char *key, int64_t ns) {
     json_put_double(w, key, ns ? (double)ns / (double)NS_PER_SEC : NAN);
 }
 
+void view_json(struct json_writer *w, const char *key, const char *text) {
+    _cleanup_json_ struct json *doc = text ? json_parse(key, text, strlen(text), NULL) : NULL;
+    if (doc) json_put_value(w, key, doc);
+    else json_put_null(w, key);
+}
+
+int view_spent(struct json_writer *w, struct store *s, int64_t experiment, struct error *err) {
+    struct call_totals t;
+    if (call_sum(s, experiment, &t, err) < 0) return -1;
+    json_open_object(w, "spent");
+    json_put_int(w, "calls", t.calls);
+    json_put_int(w, "input_tokens", t.input);
+    json_put_int(w, "cached_tokens", t.cached);
+    json_put_int(w, "output_tokens", t.output);
+    json_put_int(w, "reasoning_tokens", t.reasoned);
+    json_put_double(w, "cost", t.cost);
+    json_close_object(w);
+    return 0;
+}
+
 void view_experiment(struct json_writer *w, const struct experiment_row *e) {
     view_id(w, "id", ID_EXPERIMENT, e->id);
     json_put_string(w, "task", e->task);
@@ -34,6 +55,9 @@ void view_experiment(struct json_writer *w, const struct experiment_row *e) {
     json_put_string(w, "task_digest", e->task_digest);
     json_put_string(w, "agent", e->agent);
     json_put_string(w, "label", e->label);
+    json_put_string(w, "key", e->key);
+    json_put_string(w, "sweep", e->sweep);
+    view_json(w, "config", e->config);
     json_put_string(w, "state", e->state);
     json_put_string(w, "reason", e->reason);
     view_time(w, "created", e->created_ns);
@@ -53,6 +77,8 @@ void view_version(struct json_writer *w, const struct version_row *v) {
     json_put_string(w, "reason", v->reason);
     view_seconds(w, "seconds", v->wall_ns);
     json_put_double(w, "metric", v->metric);
+    json_put_string(w, "key", v->key);
+    view_json(w, "note", v->note);
     view_time(w, "created", v->created_ns);
     view_time(w, "finished", v->ended_ns);
 }

@@ -18,6 +18,9 @@ void view_id(struct json_writer *w, const char *key, char kind, int64_t id);
 /* ns as seconds; 0 is null. */
 void view_seconds(struct json_writer *w, const char *key, int64_t ns);
 
+/* Text that is one JSON value, as the store keeps it; NULL is null. */
+void view_json(struct json_writer *w, const char *key, const char *text);
+
 /* Each writes the members of an object that the caller opened. */
 void view_experiment(struct json_writer *w, const struct experiment_row *e);
 void view_version(struct json_writer *w, const struct version_row *v);
@@ -32,6 +35,8 @@ void view_task(struct json_writer *w, const struct task *t);
 int view_runs_of(struct json_writer *w, struct store *s, int64_t version, struct error *err);
 int view_scores_of(struct json_writer *w, struct store *s, int64_t measurement, int64_t version,
                    struct error *err);
+/* "spent": the sums of an experiment's ledger. */
+int view_spent(struct json_writer *w, struct store *s, int64_t experiment, struct error *err);
 /* "arms" and "slots". */
 int view_plan_of(struct json_writer *w, struct store *s, const struct measurement_row *m,
                  struct error *err);
