@@ -11,27 +11,54 @@ void page_td(const char *text, struct buf *out) {
     buf_puts(out, "</td>");
 }
 
+void page_number(double n, int digits, struct buf *out) {
+    double unit = pow(10, digits);
+    if (!isfinite(n)) buf_puts(out, "–");
+    else if (round(n * unit) < 0) buf_printf(out, "−%.*f", digits, -n);
+    else buf_printf(out, "%.*f", digits, fabs(n));
+}
+
 void page_td_number(double n, int digits, struct buf *out) {
-    if (isfinite(n)) buf_printf(out, "<td class=\"n\">%.*f</td>", digits, n);
-    else buf_puts(out, "<td class=\"n\">–</td>");
+    buf_puts(out, "<td class=\"n\">");
+    page_number(n, digits, out);
+    buf_puts(out, "</td>");
+}
+
+void page_interval(double low, double high, struct buf *out) {
+    buf_putc(out, '[');
+    page_number(low, 2, out);
+    buf_puts(out, ", ");
+    page_number(high, 2, out);
+    buf_putc(out, ']');
 }
 
 void page_td_count(size_t n, struct buf *out) {
     buf_printf(out, "<td class=\"n\">%zu</td>", n);
 }
 
+void page_estimate(double n, struct buf *out) {
+    buf_puts(out, "<b>");
+    page_number(n, 2, out);
+    buf_puts(out, "</b>");
+}
+
 void page_td_interval(const struct stats_interval *i, bool narrow, struct buf *out) {
     buf_puts(out, "<td class=\"n\">");
-    if (!isfinite(i->estimate)) buf_puts(out, "–");
-    else buf_printf(out, "<b>%.2f</b>", i->estimate);
-    if (i->known)
-        buf_printf(out, " <small>[%.2f, %.2f]%s</small>", i->low, i->high, narrow ? "*" : "");
+    page_estimate(i->estimate, out);
+    if (i->known) {
+        buf_puts(out, " <small>");
+        page_interval(i->low, i->high, out);
+        buf_puts(out, narrow ? "*</small>" : "</small>");
+    }
     buf_puts(out, "</td>");
 }
 
 void page_seconds(double seconds, struct buf *out) {
     if (!isfinite(seconds)) buf_puts(out, "–");
-    else buf_printf(out, "%.*f s", fabs(seconds) < 1 ? 3 : fabs(seconds) < 100 ? 2 : 0, seconds);
+    else {
+        page_number(seconds, fabs(seconds) < 1 ? 3 : fabs(seconds) < 100 ? 2 : 0, out);
+        buf_puts(out, " s");
+    }
 }
 
 void page_money(double usd, struct buf *out) {

@@ -19,9 +19,11 @@ static void put_fact(const char *name, const char *value, struct buf *out) {
 
 static void put_interval_fact(const char *name, const struct stats_interval *i, struct buf *out) {
     _cleanup_buf_ struct buf text = {0};
-    if (!isfinite(i->estimate)) buf_puts(&text, "–");
-    else buf_printf(&text, "%.2f", i->estimate);
-    if (i->known) buf_printf(&text, " [%.2f, %.2f]", i->low, i->high);
+    page_number(i->estimate, 2, &text);
+    if (i->known) {
+        buf_putc(&text, ' ');
+        page_interval(i->low, i->high, &text);
+    }
     put_fact(name, buf_text(&text), out);
 }
 
@@ -63,11 +65,12 @@ static void put_cell(const struct group *g, struct buf *out) {
         return;
     }
     buf_puts(out, "<td class=\"n\">");
-    if (isfinite(g->fsr.mean.estimate)) buf_printf(out, "<b>%.2f</b>", g->fsr.mean.estimate);
-    else buf_puts(out, "–");
-    if (g->fsr.mean.known)
-        buf_printf(out, "<br><small>[%.2f, %.2f]%s</small>", g->fsr.mean.low, g->fsr.mean.high,
-                   g->fsr.lone ? "*" : "");
+    page_estimate(g->fsr.mean.estimate, out);
+    if (g->fsr.mean.known) {
+        buf_puts(out, "<br><small>");
+        page_interval(g->fsr.mean.low, g->fsr.mean.high, out);
+        buf_puts(out, g->fsr.lone ? "*</small>" : "</small>");
+    }
     put_counts(g, out);
     buf_puts(out, "</td>");
 }

@@ -25,9 +25,13 @@ int page_data(const struct report *r, const struct groups *g, struct buf *out, s
 /* ---- cells ---- */
 
 void page_td(const char *text, struct buf *out); /* NULL or "": a dash */
+/* "−0.25", with a minus as long as a plus, and never "−0.00"; a dash when not finite. */
+void page_number(double n, int digits, struct buf *out);
 void page_td_number(double n, int digits, struct buf *out);
 void page_td_count(size_t n, struct buf *out);
-/* "0.45" with "[0.31, 0.60]" below. */
+void page_estimate(double n, struct buf *out);                /* in bold */
+void page_interval(double low, double high, struct buf *out); /* "[0.31, 0.60]" */
+/* "0.45" with "[0.31, 0.60]" behind it. */
 void page_td_interval(const struct stats_interval *i, bool narrow, struct buf *out);
 /* "8.92 s"; a dash when not finite. */
 void page_seconds(double seconds, struct buf *out);

@@ -9,10 +9,12 @@
 static void put_fsr(const struct report_experiment *e, struct buf *out) {
     const struct report_version *best = e->best == SIZE_MAX ? NULL : &e->versions[e->best];
     buf_puts(out, "<td class=\"n\">");
-    if (isfinite(e->fsr)) buf_printf(out, "<b>%.2f</b>", e->fsr);
-    else buf_puts(out, "–");
-    if (e->worth == WORTH_SCORED && isfinite(best->score.low) && isfinite(best->score.high))
-        buf_printf(out, " <small>[%.2f, %.2f]</small>", best->score.low, best->score.high);
+    page_estimate(e->fsr, out);
+    if (e->worth == WORTH_SCORED && isfinite(best->score.low) && isfinite(best->score.high)) {
+        buf_puts(out, " <small>");
+        page_interval(best->score.low, best->score.high, out);
+        buf_puts(out, "</small>");
+    }
     buf_puts(out, "</td>");
 }
 
@@ -42,7 +44,7 @@ static void put_experiment(const struct report_experiment *e, struct buf *out) {
     page_td(e->hints, out);
     page_td(e->search, out);
     if (e->seed) buf_printf(out, "<td class=\"n\">%lld</td>", (long long)e->seed);
-    else page_td(NULL, out);
+    else page_td_number(NAN, 0, out);
     put_fsr(e, out);
     put_seconds(best ? best->score.mean_s : NAN, out);
     page_td(best ? best->id : NULL, out);

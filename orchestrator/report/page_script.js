@@ -10,7 +10,7 @@
 
   function unique(list) { return list.filter(function (x, i) { return list.indexOf(x) === i; }); }
   function known(x) { return x !== null && isFinite(x); }
-  function number(x) { return d3.format('.2f')(x).replace('-', '−'); }
+  function number(x) { return (Math.round(x * 100) < 0 ? '−' : '') + Math.abs(x).toFixed(2); }
   function cut(text, n) { return text.length > n ? text.slice(0, n - 1) + '…' : text; }
   // From 0 to 1 at least; an interval may widen it by a span of the estimates, and no more.
   function domain(points) {
@@ -55,7 +55,8 @@
       var y = top + step * i + step / 2;
       svg.append('text').attr('x', left - 10).attr('y', y).attr('dy', '.35em').attr('text-anchor', 'end')
         .text(cut(row.label, 42)).append('title').text(row.label);
-      if (row.none) svg.append('text').attr('class', 'soft').attr('x', left + 8).attr('y', y).attr('dy', '.35em').text(row.none);
+      if (row.none) svg.append('text').attr('class', 'soft').attr('x', (x(0) + x(1)) / 2).attr('y', y).attr('dy', '.35em')
+        .attr('text-anchor', 'middle').text(row.none);
       row.points.forEach(function (p) { mark(svg, p, x(p.x), y + (p.shift || 0), x, true); });
     });
   }
@@ -72,20 +73,21 @@
   function drawMean(figure) {
     var cells = data.groups.filter(function (g) { return g.by === 'cell' && known(g.mean.estimate); });
     if (!cells.length) return false;
-    var searches = unique(data.groups.filter(function (g) { return g.by === 'search'; }).map(function (g) { return g.search; }));
+    var searches = unique(data.groups.filter(function (g) { return g.by === 'search'; }).map(function (g) { return g.search; }))
+      .filter(function (s) { return cells.some(function (c) { return c.search === s; }); });
     var all = cells.map(function (c) { return { x: c.mean.estimate, low: c.mean.low, high: c.mean.high }; });
     var style = colour(searches);
     key(figure, searches, style);
+    var row = d3.select(figure).append('div').attr('class', 'row').node();
     unique(cells.map(function (c) { return c.model; })).forEach(function (model) {
       var mine = cells.filter(function (c) { return c.model === model; });
       var hints = data.groups.filter(function (g) { return g.by === 'hints'; }).map(function (g) { return g.hints; })
         .filter(function (h) { return mine.some(function (c) { return c.hints === h; }); });
-      var width = 120 + Math.max(220, hints.length * Math.max(70, 18 * searches.length)), height = 280;
-      width = Math.min(width, 900);
+      var width = Math.min(900, 60 + Math.max(200, hints.length * Math.max(70, 18 * searches.length))), height = 280;
       var x = d3.scaleBand(hints, [48, width - 12]).padding(0.25), y = d3.scaleLinear(domain(all), [height - 52, 30]).clamp(true);
       var within = d3.scalePoint(searches, [0, x.bandwidth()]).padding(0.5);
-      var svg = picture(figure, width, height, 'Mean FSR of ' + model + ' by hints and search');
-      svg.append('text').attr('x', 48).attr('y', 16).attr('font-weight', 600).text(cut(model, 60));
+      var svg = picture(row, width, height, 'Mean FSR of ' + model + ' by hints and search');
+      svg.append('text').attr('x', 48).attr('y', 16).attr('font-weight', 600).text(cut(model, Math.floor(width / 8))).append('title').text(model);
       svg.append('g').attr('class', 'soft').attr('transform', 'translate(48,0)').call(d3.axisLeft(y).ticks(6));
       svg.append('g').attr('class', 'soft').attr('transform', 'translate(0,' + (height - 52) + ')').call(d3.axisBottom(x).tickSize(0).tickPadding(10));
       svg.append('text').attr('class', 'soft').attr('x', (48 + width) / 2).attr('y', height - 8).attr('text-anchor', 'middle').text('hints');
@@ -131,8 +133,9 @@
     var used = classes.filter(function (c) { return series.some(function (s) { return s.steps.some(function (n) { return n[c]; }); }); });
     key(figure, used, function (c) { return c; });
     var grid = d3.select(figure).append('div').attr('class', 'grid').node();
+    var longest = Math.max(6, d3.max(series, function (s) { return s.steps.length; })), place = d3.range(1, longest + 1);
     series.forEach(function (s) {
-      var width = 360, height = 200, place = s.steps.map(function (_, i) { return i + 1; });
+      var width = 360, height = 200;
       var x = d3.scaleBand(place, [36, width - 8]).padding(0.15);
       var most = d3.max(s.steps, function (n) { return d3.sum(classes, function (c) { return n[c]; }); });
       var y = d3.scaleLinear([0, most], [height - 26, 26]).nice(Math.min(most, 5));
@@ -159,7 +162,8 @@
   function drawSimilarity(figure) {
     var points = data.experiments.filter(function (e) { return known(e.f1) && known(e.fsr); });
     if (!points.length) return false;
-    var hints = unique(data.groups.filter(function (g) { return g.by === 'hints'; }).map(function (g) { return g.hints; }));
+    var hints = unique(data.groups.filter(function (g) { return g.by === 'hints'; }).map(function (g) { return g.hints; }))
+      .filter(function (h) { return points.some(function (p) { return p.hints === h; }); });
     var style = colour(hints), width = 560, height = 340;
     key(figure, hints.map(function (h) { titles['hints ' + h] = 'hints ' + h; return 'hints ' + h; }), function (d) { return style(d.slice(6)); });
     var x = d3.scaleLinear([0, 1], [48, width - 16]);

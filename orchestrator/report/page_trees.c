@@ -7,8 +7,11 @@
 #include <math.h>
 #include <string.h>
 
-static const char *line_class(char first) {
-    switch (first) {
+/* The names of files above a hunk look like its lines. */
+static const char *line_class(const char *line, bool *in_hunk) {
+    if (str_starts(line, "diff --git ")) *in_hunk = false;
+    if (*line == '@') *in_hunk = true;
+    switch (*in_hunk ? *line : ' ') {
     case '+': return "add";
     case '-': return "del";
     case '@': return "hunk";
@@ -22,10 +25,11 @@ static void put_diff(const struct report_version *v, struct buf *out) {
         return;
     }
     buf_puts(out, "<details class=\"diff\"><summary>what it changed</summary><pre>");
+    bool in_hunk = false;
     for (const char *line = v->diff; *line;) {
         const char *end = strchr(line, '\n');
         size_t len = end ? (size_t)(end - line) : strlen(line);
-        const char *class = line_class(*line);
+        const char *class = line_class(line, &in_hunk);
         if (class) buf_printf(out, "<span class=\"%s\">", class);
         text_html_lines(line, len, out);
         if (class) buf_puts(out, "</span>");
@@ -50,7 +54,11 @@ static void put_outcome(const struct report_experiment *e, const struct report_v
         buf_putc(out, ' ');
     }
     if (!e->task->scored && isfinite(v->metric)) buf_printf(out, "metric %.4g ", v->metric);
-    if (isfinite(v->score.fsr)) buf_printf(out, "<b>FSR %.2f</b> ", v->score.fsr);
+    if (isfinite(v->score.fsr)) {
+        buf_puts(out, "FSR ");
+        page_estimate(v->score.fsr, out);
+        buf_putc(out, ' ');
+    }
     if (v == &e->versions[e->best == SIZE_MAX ? 0 : e->best] && !root)
         buf_puts(out, "<span class=\"tag best\">best</span> ");
 }
@@ -107,8 +115,10 @@ static void put_tree(const struct report_experiment *e, struct buf *out) {
         text_html(names[i], out);
     }
     buf_printf(out, ": %zu versions, ", e->count ? e->count - 1 : 0);
-    if (isfinite(e->fsr)) buf_printf(out, "FSR %.2f", e->fsr);
-    else text_html(page_worth(e->worth), out);
+    if (isfinite(e->fsr)) {
+        buf_puts(out, "FSR ");
+        page_number(e->fsr, 2, out);
+    } else text_html(page_worth(e->worth), out);
     buf_puts(out, "</summary>\n");
     if (e->reason) put_line("why", e->reason, out);
     put_children(e, SIZE_MAX, out);

@@ -111,3 +111,35 @@ play noop
 noop=$id
 experiment 1 other $s "$(config alpha '[1,2]' greedy 1)" # stays open
 open=$id
+
+# ---- nobody vouches for these texts -------------------------------------------
+
+evil=$'</script><script>alert(1)</script>"\'<img src=x onerror=alert(2)>&amp;\u202e\u001b[2J'
+experiment 1 'other' "$s" "$(jq -n --arg e "$evil" '{model: ("=cmd()" + $e), hints: [2], search: "tree", seed: 1}')" "label $evil"
+hostile=$id
+root=$(get "/v1/experiments/$id" | jq -r '.versions[0].id')
+bad_version=$(post "/v1/experiments/$id/versions" "$(jq -n --arg p "$root" --arg e "$evil" --arg n "notes/<b>&'\"x.txt" \
+    '{parent: $p, hypothesis: $e, note: {kind: "draft", summary: ("said " + $e)}, edits: [{op: "write", path: "notes/x\"<script>.txt", content: ($e + "\n")},
+      {op: "write", path: "train.sh", content: ("echo \"</script><b>" + "\" >&2; exit 7\n")}]}')" | jq -r .id)
+abandoned=$(post "/v1/experiments/$id/versions" "$(jq -n --arg p "$root" --arg e "$evil" '{parent: $p, hypothesis: "y", abandoned: ("gave up " + $e)}')" | jq -r .id)
+for _ in $(seq 200); do
+    [ "$(get "/v1/versions/$bad_version" | jq -r .state)" = done ] && break
+    sleep 0.1
+done
+post "/v1/experiments/$id/finish" "$(jq -n --arg e "$evil" '{status: "failed", reason: $e}')" >/dev/null
+
+# ---- what is measured, and what it cost ----------------------------------------
+
+call() { # call EXPERIMENT KEY COST
+    post "/v1/experiments/$1/calls" "$(jq -n --arg k "$2" --argjson c "$3" '{key: $k, role: "coder", model: "alpha", request_sha256: ("0" * 64),
+        request: {}, reply: "x", input_tokens: 100, cached_tokens: 10, output_tokens: 20, reasoning_tokens: 5, cost: $c,
+        latency_ms: 5, retries: 0, began: "2026-01-01T00:00:00Z"}')" >/dev/null
+}
+call "$e1" a 0.25
+call "$e2" a 0.5
+call "$e5" a 0.0001
+
+# e3 stays without a score, and so does what has nothing valid.
+mapfile -t wanted < <(for e in "$e1" "$e2" "$e4" "$e7" "$noop"; do best "$e"; done)
+"$paddock" score "${wanted[@]}" --blocks-min 2 --blocks-max 3 --quiet >"$place/score.log" 2>&1 || not_ok 'measured' "$(cat "$place/score.log")"
+"$paddock" score "$(best "$step2")" --blocks-min 2 --blocks-max 2 --quiet >>"$place/score.log" 2>&1 || not_ok 'measured, step 2' "$(cat "$place/score.log")"
