@@ -3,7 +3,12 @@
 // classes of the page's style; text goes in by .text() alone.
 (function () {
   'use strict';
-  var data = JSON.parse(document.getElementById('data').textContent);
+  // What controls or reorders text is shown by its number.
+  var controls = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+  var data = JSON.parse(document.getElementById('data').textContent, function (_, v) {
+    return typeof v !== 'string' ? v :
+      v.replace(controls, function (c) { return '\\u' + ('000' + c.charCodeAt(0).toString(16)).slice(-4); });
+  });
   var classes = ['buggy', 'abandoned', 'no-improvement', 'first-valid', 'improved', 'other'];
   var titles = { buggy: 'buggy', abandoned: 'given up', 'no-improvement': 'no improvement',
     'first-valid': 'first valid', improved: 'improved', other: 'does not count' };

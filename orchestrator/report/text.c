@@ -4,6 +4,7 @@
 #include "common/digest.h"
 
 #include <nettle/base64.h>
+#include <stdbool.h>
 #include <string.h>
 
 static void put_escaped(const char *printable, struct buf *out) {
@@ -43,10 +44,26 @@ void text_html_lines(const char *text, size_t len, struct buf *out) {
     put_lines(text, len, true, out);
 }
 
+/* U+2028 … U+202E and U+2066 … U+2069: what separates lines or reorders text. */
+static unsigned odd_character(const char *p) {
+    const unsigned char *b = (const unsigned char *)p;
+    if (b[0] != 0xe2 || (b[1] != 0x80 && b[1] != 0x81)) return 0;
+    unsigned code = 0x2000 + (b[1] & 1) * 0x40 + (b[2] & 0x3f);
+    bool odd = (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+    return odd ? code : 0;
+}
+
 void text_script_json(const char *json, struct buf *out) {
     /* Outside of strings JSON has none of these; inside, an escape means the same.
      * A carriage return or NUL is never raw in JSON. */
     for (const char *p = json; *p; p++) switch (*p) {
+        case '\xe2': {
+            unsigned code = odd_character(p);
+            if (code) buf_printf(out, "\\u%04x", code);
+            else buf_putc(out, *p);
+            p += code ? 2 : 0;
+            break;
+        }
         case '<': buf_puts(out, "\\u003c"); break;
         case '>': buf_puts(out, "\\u003e"); break;
         case '&': buf_puts(out, "\\u0026"); break;

@@ -16,7 +16,8 @@ void text_html(const char *text, struct buf *out);
 void text_html_lines(const char *text, size_t len, struct buf *out);
 
 /* JSON text as the content of a script element: no "<" is left in it, so that nothing
- * there can end the element or open a comment. It stays the same JSON. */
+ * there can end the element or open a comment, and nothing that reorders text. It stays
+ * the same JSON. */
 void text_script_json(const char *json, struct buf *out);
 
 /* One field of CSV as RFC 4180 has it. A text that a spreadsheet would take for a

@@ -43,6 +43,8 @@ static void json_stays_json_inside_a_script(void **state) {
     _cleanup_buf_ struct buf out = {0};
     text_script_json(json_writer_text(w, NULL), &out);
     assert_null(strpbrk(buf_text(&out), "<>&"));
+    assert_null(strstr(out.data, "\xe2\x80\xae"));
+    assert_non_null(strstr(out.data, "\\u202e"));
     _cleanup_json_ struct json *doc = json_parse("t", out.data, out.len, NULL);
     assert_non_null(doc);
     const char *text = NULL;
