@@ -70,7 +70,7 @@ replay() {
 }
 
 # experiment STEP AGENT SWEEP CONFIG [LABEL]: made and named in $id; nothing is run.
-made=0
+made=0 e=()
 experiment() {
     made=$((made + 1))
     id=$(post /v1/experiments "$(jq -n --arg t "toy:$1" --arg a "$2" --arg s "$3" --arg k "$3/$made" --argjson c "$4" --arg l "${5:-}" \
@@ -98,7 +98,7 @@ for cell in 'alpha [] flat well' 'alpha [] flat badly' 'alpha [] tree badly' 'al
     read -r model hints search plays <<<"$cell"
     experiment 1 replay $s "$(config "$model" "$hints" "$search" 1)"
     play replay "$plays"
-    eval "e$made=$id"
+    e[made]=$id
 done
 experiment 2 replay $s "$(config alpha '[1]' flat 1)"
 play replay two
@@ -117,12 +117,12 @@ evil=$'</script><script>alert(1)</script>"\'<img src=x onerror=alert(2)>&amp;\u2
 experiment 1 'other' "$s" "$(jq -n --arg e "$evil" '{model: ("=cmd()" + $e), hints: [2], search: "tree", seed: 1}')" "label $evil"
 hostile=$id
 root=$(get "/v1/experiments/$id" | jq -r '.versions[0].id')
-bad_version=$(post "/v1/experiments/$id/versions" "$(jq -n --arg p "$root" --arg e "$evil" --arg n "notes/<b>&'\"x.txt" \
+bad_version=$(post "/v1/experiments/$id/versions" "$(jq -n --arg p "$root" --arg e "$evil" \
     '{parent: $p, hypothesis: $e, note: {kind: "draft", summary: ("said " + $e)}, edits: [{op: "write", path: "notes/x\"<script>.txt", content: ($e + "\n")},
       {op: "write", path: "train.sh", content: ("echo \"</script><b>" + "\" >&2; exit 7\n")}]}')" | jq -r .id)
-abandoned=$(post "/v1/experiments/$id/versions" "$(jq -n --arg p "$root" --arg e "$evil" '{parent: $p, hypothesis: "y", abandoned: ("gave up " + $e)}')" | jq -r .id)
+post "/v1/experiments/$id/versions" "$(jq -n --arg p "$root" --arg e "$evil" '{parent: $p, hypothesis: "y", abandoned: ("gave up " + $e)}')" >/dev/null
 for _ in $(seq 200); do
-    [ "$(get "/v1/versions/$bad_version" | jq -r .state)" = done ] && break
+    [ "$(get "/v1/versions/$bad_version" | jq -r .state)" = "done" ] && break
     sleep 0.1
 done
 post "/v1/experiments/$id/finish" "$(jq -n --arg e "$evil" '{status: "failed", reason: $e}')" >/dev/null
@@ -134,12 +134,12 @@ call() { # call EXPERIMENT KEY COST
         request: {}, reply: "x", input_tokens: 100, cached_tokens: 10, output_tokens: 20, reasoning_tokens: 5, cost: $c,
         latency_ms: 5, retries: 0, began: "2026-01-01T00:00:00Z"}')" >/dev/null
 }
-call "$e1" a 0.25
-call "$e2" a 0.5
-call "$e5" a 0.0001
+call "${e[1]}" a 0.25
+call "${e[2]}" a 0.5
+call "${e[5]}" a 0.0001
 
 # e3 stays without a score, and so does what has nothing valid.
-mapfile -t wanted < <(for e in "$e1" "$e2" "$e4" "$e7" "$noop"; do best "$e"; done)
+mapfile -t wanted < <(for of in "${e[1]}" "${e[2]}" "${e[4]}" "${e[7]}" "$noop"; do best "$of"; done)
 "$paddock" score "${wanted[@]}" --blocks-min 3 --blocks-max 5 --half-width 0.1 --quiet >"$place/score.log" 2>&1 || not_ok 'measured' "$(cat "$place/score.log")"
 "$paddock" score "$(best "$step2")" --blocks-min 3 --blocks-max 7 --half-width 0.1 --quiet >>"$place/score.log" 2>&1 || not_ok 'measured, step 2' "$(cat "$place/score.log")"
 
@@ -153,10 +153,10 @@ r=$(cat "$place/report.json")
 want 'the document has every experiment of the sweep' '.format == "paddock-report" and (.experiments | length) == 12 and (.tasks | length) == 2' "$r"
 want 'what they are worth' \
     '[.experiments[].worth] | sort == ["failed", "nothing-valid", "nothing-valid", "open", "scored", "scored", "scored", "scored", "scored", "scored", "unmeasured", "unmeasured"]' "$r"
-score=$(get "/v1/experiments/$e1" | jq '[.versions[].scores[]] | last | .fsr')
-want 'an FSR is that of the score' "(.experiments[] | select(.id == \"$e1\")).fsr == $score" "$r"
+score=$(get "/v1/experiments/${e[1]}" | jq '[.versions[].scores[]] | last | .fsr')
+want 'an FSR is that of the score' "(.experiments[] | select(.id == \"${e[1]}\")).fsr == $score" "$r"
 want 'nothing valid is 0, what is not measured is null' \
-    "(.experiments[] | select(.id == \"$e5\")).fsr == 0 and (.experiments[] | select(.id == \"$e3\" or .id == \"$open\" or .id == \"$hostile\") | .fsr) == null" "$r"
+    "(.experiments[] | select(.id == \"${e[5]}\")).fsr == 0 and (.experiments[] | select(.id == \"${e[3]}\" or .id == \"$open\" or .id == \"$hostile\") | .fsr) == null" "$r"
 want 'a mean is that of its experiments' \
     '. as $r | .groups[] | select(.by == "model" and .model == "alpha") | .counted == 5 and (.mean.estimate - ([$r.experiments[] | select(.model == "alpha") | .fsr | values] | add / 5) | fabs < 1e-9)' "$r"
 want 'an interval where a step has two experiments, else none' \
@@ -170,16 +170,16 @@ want 'rules' '[.rules[] | select(.measured | not) | .rule] | contains(["exit-sta
 want 'what was given up is no bug' ".experiments[] | select(.id == \"$hostile\") | [.versions[] | .class] == [null, \"buggy\", \"abandoned\"]" "$r"
 is 'the same again is the same' \
     "$("$paddock" report --sweep $s --json --quiet | jq -S 'del(.created)' | sha256sum)" "$(jq -S 'del(.created)' <<<"$r" | sha256sum)"
-want 'single experiments' '[.experiments[].id] == ["'"$e1"'", "'"$noop"'"]' "$("$paddock" report "$noop" "$e1" "$noop" --json --quiet)"
+want 'single experiments' '[.experiments[].id] == ["'"${e[1]}"'", "'"$noop"'"]' "$("$paddock" report "$noop" "${e[1]}" "$noop" --json --quiet)"
 has 'an unknown sweep is named' "$("$paddock" report --sweep nope --json --quiet 2>&1)" 'sweep nope has no experiments'
 has 'nothing asked for is said' "$("$paddock" report -o "$place/x.html" 2>&1)" 'of what\?'
 has 'a missing chart library is named, with its package' \
-    "$("$paddock" report "$e1" -o "$place/x.html" --d3 "$place/nothing.js" --quiet 2>&1)" 'install the Debian package node-d3'
+    "$("$paddock" report "${e[1]}" -o "$place/x.html" --d3 "$place/nothing.js" --quiet 2>&1)" 'install the Debian package node-d3'
 if [ -e "$place/x.html" ]; then not_ok 'then there is no page'; else ok 'then there is no page'; fi
 mv "$place/tasks/toy" "$place/tasks/gone"
 want 'a task that is gone costs its known change, not the report' \
     '(.experiments | length) == 1 and .experiments[0].fsr != null and .experiments[0].similarity == null and .tasks[0].known_change != null' \
-    "$("$paddock" report "$e1" --json --quiet)"
+    "$("$paddock" report "${e[1]}" --json --quiet)"
 mv "$place/tasks/gone" "$place/tasks/toy"
 
 # The pages and the CSV read as others read them.
