@@ -19,7 +19,7 @@ extern const size_t page_style_len, page_script_len, page_method_len;
 /* "// https://d3js.org v5.16.0 Copyright …" */
 static bool is_known_library(const char *text) {
     static const char head[] = "// https://d3js.org v";
-    return str_starts(text, head) && atoi(text + strlen(head)) >= LIBRARY_OLDEST;
+    return str_starts(text, head) && strtol(text + strlen(head), NULL, 10) >= LIBRARY_OLDEST;
 }
 
 static int load_library(const char *path, struct buf *out, struct error *err) {

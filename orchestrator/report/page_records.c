@@ -6,11 +6,16 @@
 
 #include <math.h>
 
+static const struct report_version *best_of(const struct report_experiment *e) {
+    return e->best < e->count ? &e->versions[e->best] : NULL;
+}
+
 static void put_fsr(const struct report_experiment *e, struct buf *out) {
-    const struct report_version *best = e->best == SIZE_MAX ? NULL : &e->versions[e->best];
+    const struct report_version *best = best_of(e);
     buf_puts(out, "<td class=\"n\">");
     page_estimate(e->fsr, out);
-    if (e->worth == WORTH_SCORED && isfinite(best->score.low) && isfinite(best->score.high)) {
+    if (best && e->worth == WORTH_SCORED && isfinite(best->score.low) &&
+        isfinite(best->score.high)) {
         buf_puts(out, " <small>");
         page_interval(best->score.low, best->score.high, out);
         buf_puts(out, "</small>");
@@ -25,8 +30,8 @@ static void put_seconds(double seconds, struct buf *out) {
 }
 
 static void put_worth(const struct report_experiment *e, struct buf *out) {
-    const char *why = e->best == SIZE_MAX ? NULL : e->versions[e->best].score.reason;
-    if (!why) why = e->reason;
+    const struct report_version *best = best_of(e);
+    const char *why = best && best->score.reason ? best->score.reason : e->reason;
     buf_puts(out, "<td>");
     text_html(page_worth(e->worth), out);
     if (why && e->worth != WORTH_SCORED) {
@@ -38,7 +43,7 @@ static void put_worth(const struct report_experiment *e, struct buf *out) {
 }
 
 static void put_experiment(const struct report_experiment *e, struct buf *out) {
-    const struct report_version *best = e->best == SIZE_MAX ? NULL : &e->versions[e->best];
+    const struct report_version *best = best_of(e);
     buf_printf(out, "<tr><td><a href=\"#%s\">%s</a></td>", e->id, e->id);
     page_td(e->model, out);
     page_td(e->hints, out);

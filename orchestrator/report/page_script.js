@@ -46,7 +46,7 @@
 
   // Rows of points with whiskers on one axis of FSR. rows: [{label, points: [{x, low, high, style, hollow}]}]
   function forest(figure, rows, label) {
-    var left = 12 + 6.6 * d3.max(rows, function (r) { return cut(r.label, 42).length; });
+    var left = 16 + 7.2 * d3.max(rows, function (r) { return cut(r.label, 42).length; });
     var width = 900, step = 22, top = 22, bottom = top + step * rows.length;
     var points = [].concat.apply([], rows.map(function (r) { return r.points; }));
     var x = d3.scaleLinear(domain(points), [left, width - 16]).clamp(true);
@@ -123,6 +123,8 @@
     var mine = data.experiments.filter(function (e) { return e.task === task; });
     if (!mine.some(function (e) { return known(e.fsr); })) return false;
     var style = colour(unique(data.experiments.map(function (e) { return e.model; })));
+    var models = unique(mine.filter(function (e) { return known(e.fsr); }).map(function (e) { return e.model; }));
+    if (models.length > 1) key(figure, models, style);
     var rows = mine.map(function (e) {
       var names = [e.model, e.hints === '–' ? '' : 'hints ' + e.hints, e.search === '–' ? '' : e.search];
       return { label: e.id + ' ' + names.filter(Boolean).join(', '), none: known(e.fsr) ? null : e.worth,

@@ -44,7 +44,7 @@ int series_make(const struct report *r, struct groups *out, struct error *err) {
         struct series *s = find_series(out, e);
         if (grow(s, steps_of(e)) < 0) return error_sys(err, ENOMEM, "steps");
         s->experiments++;
-        for (size_t v = 0, n = 0; v < e->count; v++)
+        for (size_t v = 0, n = 0; s->counts && v < e->count; v++)
             if (!report_is_root(&e->versions[v])) s->counts[n++][e->versions[v].step]++;
     }
     qsort(out->series, out->series_count, sizeof *out->series, compare_series);
