@@ -191,6 +191,24 @@ is "… of the same code" "$(jq -c '[.versions[].snapshot]' <<<"$full")" "$(jq -
 is "… and no step was paid for twice but the call in flight" "$calls yes" \
     "$(jq .spent.calls <<<"$e") $([ "$(requests)" -le $((calls + kills)) ] && [ $kills -ge $((calls * 2 / 3)) ] && echo yes || echo "$(requests) requests, $kills kills, $calls calls")"
 
+# ---- asked to stop ----------------------------------------------------------
+
+for signal in TERM INT; do
+    script "$(jq '.[] += {fault: {kind: "slow", delay_ms: 15, times: -1}}' <<<"$tree_script")"
+    last=$(jq -r .id <<<"$e")
+    # A shell's child in the background ignores SIGINT unless it is told otherwise.
+    env --default-signal=INT "$PADDOCK_BIN/paddock-agent" --task toy-cli:1 --agent model --config "$place/agent.json" >"$place/log" 2>&1 &
+    agent=$!
+    while [ "$(jq -r .id <<<"$e")" = "$last" ] || [ "$(jq .spent.calls <<<"$e")" -lt 2 ]; do newest; done
+    kill -$signal $agent
+    wait $agent
+    ended=$?
+    newest
+    is "SIG$signal ends it at once and leaves the experiment open" "$((128 + $(kill -l $signal))) open" "$ended $(jq -r .state <<<"$e")"
+    go_on
+    is "… to be gone on with, to the same tree" "0 done $wanted" "$status $(jq -r .state <<<"$e") $(nodes)"
+done
+
 # ---- cassettes --------------------------------------------------------------
 
 script '[]'
