@@ -270,6 +270,10 @@ go_on
 is "… which works" "0 done n1<root draft valid" "$status $(jq -r .state <<<"$e") $(nodes)"
 is "… both calls are in the ledger" "n1/coder/1 n1/coder/1" "$(get "/experiments/$(jq -r .id <<<"$e")/calls" | jq -r '[.calls[].key] | join(" ")')"
 
+go_on
+is "what is over is not gone on with" "1 done" "$status $(jq -r .state <<<"$e")"
+has "… and it says so" 'it is over \(done\)' "$said"
+
 # ---- hostile replies --------------------------------------------------------
 
 # nothing NAME REPLY PATTERN: comes to nothing, and the model is told why.
