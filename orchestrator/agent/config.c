@@ -91,6 +91,15 @@ static void decode_budget(struct json_reader *r, struct agent_budget *out) {
     if (json_object_end(&each) < 0) r->failed = true;
 }
 
+/* "v12" */
+static void decode_start(struct json_reader *r, struct agent_config *out) {
+    json_get_string(r, "start", JSON_OPTIONAL, &out->start);
+    if (!out->start) return;
+    size_t digits = strspn(out->start + (out->start[0] == 'v'), "0123456789");
+    if (out->start[0] != 'v' || digits == 0 || digits > 18 || out->start[1 + digits])
+        json_reader_fail(r, json_find(r->object, "start"), "must be a version, as in \"v12\"");
+}
+
 int agent_config_decode(const struct json *v, struct agent_config *out, struct error *err) {
     static const char *const ideators[] = {"none", "model", NULL};
     static const char *const baselines[] = {"auto", "run", "none", NULL};
@@ -110,6 +119,7 @@ int agent_config_decode(const struct json *v, struct agent_config *out, struct e
     json_get_strv(&r, "knowledge", JSON_OPTIONAL, &out->knowledge);
     json_get_string(&r, "system", JSON_OPTIONAL, &out->system);
     json_get_string(&r, "prompts", JSON_OPTIONAL, &out->prompts);
+    decode_start(&r, out);
     decode_budget(&r, &out->budget);
     json_get_enum(&r, "baseline", JSON_OPTIONAL, baselines, &baseline);
     out->baseline = (enum baseline)baseline;
@@ -125,6 +135,7 @@ void agent_config_clear(struct agent_config *c) {
     strv_free(c->knowledge);
     free(c->system);
     free(c->prompts);
+    free(c->start);
     *c = (struct agent_config){0};
 }
 

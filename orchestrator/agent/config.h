@@ -41,6 +41,7 @@ struct agent_config {
     char **knowledge; /* globs; NULL: none */
     char *system;     /* in place of the shipped system prompt; NULL: that one */
     char *prompts;    /* a folder; NULL: none */
+    char *start;      /* "v12": the version whose files the search starts from; NULL: the record */
     struct agent_budget budget;
     enum baseline baseline;
     int64_t parallel; /* versions in flight; 0: a whole batch */

@@ -184,7 +184,10 @@ static int play(struct agent *a, const struct agent_options *options, struct age
     _cleanup_free_ char *path = agent_task_path(experiment);
     if (!path) return error_sys(err, ENOMEM, "task");
     if (http_getf(a->http, &a->task, err, "/v1/tasks/%s", path) < 0) return -1;
-    return a->kind->play ? a->kind->play(a, experiment, end, err) : play_rounds(a, options, err);
+    if (!a->kind->play) return play_rounds(a, options, err);
+    const char *state = reply_text_or(experiment, "state", "");
+    if (!str_eq(state, "open")) return error_set(err, ERROR_EXISTS, "it is over (%s)", state);
+    return a->kind->play(a, experiment, end, err);
 }
 
 static int finish(struct agent *a, const struct error *failure, const char *reason,
@@ -196,7 +199,11 @@ static int finish(struct agent *a, const struct error *failure, const char *reas
     json_put_string(w, "status", error_is_set(failure) ? "failed" : "done");
     if (reason) json_put_string(w, "reason", reason);
     json_close_object(w);
-    return http_postf(a->http, w, NULL, err, "/v1/experiments/%s/finish", a->experiment);
+    _cleanup_error_ struct error why = {0};
+    if (http_postf(a->http, w, NULL, &why, "/v1/experiments/%s/finish", a->experiment) == 0)
+        return 0;
+    /* Said twice, because the first answer was lost; or somebody cancelled it. */
+    return why.kind == ERROR_EXISTS && a->kind->play ? 0 : error_move(err, &why);
 }
 
 /* Nothing is lost: the same agent started on the same experiment goes on. */

@@ -7,7 +7,9 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 static const struct arg table[] = {
     {.name = "task", .kind = ARG_TEXT, .value = "TASK[:STEP]", .help = "what to race"},
@@ -20,6 +22,7 @@ static const struct arg table[] = {
     {.name = "experiment", .kind = ARG_TEXT, .value = "ID", .help = "resume this experiment"},
     {.name = "label", .kind = ARG_TEXT, .value = "TEXT", .help = "a label of the experiment"},
     {.name = "quiet", .letter = 'q', .kind = ARG_FLAG, .help = "say nothing but errors"},
+    {.name = "with-parent", .kind = ARG_FLAG, .help = "end when the program that started us ends"},
     {.name = "no-autostart", .kind = ARG_FLAG, .help = "fail when no paddockd answers"},
     {.name = NULL}};
 
@@ -51,6 +54,13 @@ static char *create(struct http *http, const struct args *args, const struct age
     return NULL;
 }
 
+/* For a sweep: two agents on one experiment would pay for the same things. */
+static int end_with_parent(struct error *err) {
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0) return error_sys(err, errno, "PR_SET_PDEATHSIG");
+    return getppid() == 1 ? error_set(err, ERROR_CANCELLED, "the program that started us is gone")
+                          : 0;
+}
+
 static int run(char *const *argv, struct error *err) {
     _cleanup_args_ struct args args = {0};
     if (args_parse(table, NULL, argv, &args, err) < 0) return -1;
@@ -63,8 +73,13 @@ static int run(char *const *argv, struct error *err) {
         return error_set(err, ERROR_INVALID, "--config makes an experiment; %s has its own", given);
     const struct agent_kind *kind = agent_find(name, err);
     if (!kind) return -1;
-    _cleanup_http_ struct http *http = autostart_connect(!args_given(&args, "no-autostart"), err);
+    bool may_start = !args_given(&args, "no-autostart");
+    if (args_given(&args, "with-parent") && end_with_parent(err) < 0) return -1;
+    _cleanup_http_ struct http *http = autostart_connect(may_start, err);
     if (!http) return -1;
+    if (may_start) http_set_revive(http, autostart_revive);
+    /* What the agent of models makes has keys. */
+    http_set_repeatable(http, kind->play != NULL);
     _cleanup_free_ char *experiment = given ? strdup(given) : create(http, &args, kind, err);
     if (!experiment) return -1;
     const struct agent_options options = {.replay_dir = args_text(&args, "replay")};

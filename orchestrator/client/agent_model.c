@@ -41,15 +41,18 @@ static int calibrated(struct agent *a, const struct json *experiment, double *ou
     return 0;
 }
 
-/* Runs the record once, as a version that is no node. */
-static int run_record(struct agent *a, const char *root, double *out, struct error *err) {
+/* Submits a version that is no node, and waits for it; *out is its value. `edits` is an
+ * array of them, or NULL: the record as it is. */
+static int run_once(struct agent *a, const char *root, const char *key, const char *hypothesis,
+                    const struct json *edits, double *out, struct error *err) {
     _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
     _cleanup_json_ struct json *made = NULL, *over = NULL;
     if (!w) return error_sys(err, ENOMEM, "baseline");
     json_open_object(w, NULL);
     json_put_string(w, "parent", root);
-    json_put_string(w, "key", AGENT_BASELINE_KEY);
-    json_put_string(w, "hypothesis", "The record as it is: what the search starts from.");
+    json_put_string(w, "key", key);
+    json_put_string(w, "hypothesis", hypothesis);
+    if (edits) json_put_value(w, "edits", edits);
     json_close_object(w);
     if (http_postf(a->http, w, &made, err, "/v1/experiments/%s/versions", a->experiment) < 0)
         return -1;
@@ -58,6 +61,17 @@ static int run_record(struct agent *a, const char *root, double *out, struct err
     agent_say(a, over);
     *out = agent_tree_value(a->task, over);
     return 0;
+}
+
+/* What the start's version makes of the record, as edits: the files that the task lets
+ * be changed. */
+static int run_start(struct agent *a, const char *root, const char *start, double *out,
+                     struct error *err) {
+    _cleanup_json_ struct json *edits = NULL;
+    _cleanup_free_ char *hypothesis = str_printf("The files of %s, to go on from.", start);
+    if (!hypothesis) return error_sys(err, ENOMEM, "start");
+    if (agent_brief_edits(a, root, start, &edits, err) < 0) return error_wrap(err, "start");
+    return run_once(a, root, AGENT_START_KEY, hypothesis, edits, out, err);
 }
 
 static int note_baseline(struct agent *a, const char *root, double value, const char *from,
@@ -83,12 +97,16 @@ static int find_baseline(struct agent *a, const struct json *experiment, const c
     bool run = c->baseline == BASELINE_RUN ||
                (c->baseline == BASELINE_AUTO && c->search.policy == SEARCH_GREEDY);
     *out = NAN;
+    if (c->start && run_start(a, root, c->start, out, err) < 0) return -1;
+    if (isfinite(*out)) return note_baseline(a, root, *out, "start", err);
     if (c->baseline == BASELINE_AUTO) {
         if (calibrated(a, experiment, out, err) < 0) return -1;
         if (isfinite(*out)) from = "calibration";
     }
     if (!isfinite(*out) && run) {
-        if (run_record(a, root, out, err) < 0) return -1;
+        if (run_once(a, root, AGENT_BASELINE_KEY,
+                     "The record as it is: what the search starts from.", NULL, out, err) < 0)
+            return -1;
         if (isfinite(*out)) from = "run";
     }
     return note_baseline(a, root, *out, from, err);

@@ -85,8 +85,9 @@ static int place(struct agent_tree *t, const struct json *v, bool *taken, struct
         t->versions[0] = v;
         return 0;
     }
-    if (str_eq(key, AGENT_BASELINE_KEY)) {
-        t->baseline = v;
+    if (str_eq(key, AGENT_BASELINE_KEY)) return 0;
+    if (str_eq(key, AGENT_START_KEY)) {
+        if (str_eq(reply_text_or(v, "outcome", ""), "valid")) t->versions[0] = v;
         return 0;
     }
     snprintf(wanted, sizeof wanted, "n%zu", t->count);

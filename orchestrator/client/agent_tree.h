@@ -10,14 +10,14 @@
 #include "orchestrator/client/agent_inside.h"
 
 #define AGENT_BASELINE_KEY "baseline" /* of the version that is the record, run once */
+#define AGENT_START_KEY    "start"    /* of one in the record's place: the tree grows from it */
 
 struct agent_tree {
     struct json *experiment; /* everything below borrows from it */
     struct search_node *nodes;
     struct tale *tales;
-    const struct json **versions; /* of each node; the root's is that of the record */
+    const struct json **versions; /* of each node; the root's is the record, or the start */
     size_t count;
-    const struct json *baseline; /* the version with that key; NULL: none */
 };
 
 /* Reads it from the daemon. `root` is the record's value, NAN when it is not known. An

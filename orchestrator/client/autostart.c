@@ -137,6 +137,17 @@ static int start(struct http *h, struct error *err) {
     return wait_until_healthy(h, pid, log_path, from, err);
 }
 
+void autostart_revive(void) {
+    _cleanup_free_ char *ours = paths_socket(PATHS_PRIVATE, NULL);
+    _cleanup_free_ char *socket = paths_socket_client(NULL);
+    if (!ours || !socket || !str_eq(ours, socket)) return;
+    _cleanup_http_ struct http *h = http_new(socket, NULL);
+    _cleanup_error_ struct error probe = {0};
+    if (!h || http_probe(h, NULL, &probe) == 0 || probe.kind != ERROR_NOT_FOUND) return;
+    /* Whether it worked the next try of the caller tells. */
+    start(h, NULL);
+}
+
 struct http *autostart_connect(bool may_start, struct error *err) {
     _cleanup_free_ char *socket = paths_socket_client(err);
     _cleanup_http_ struct http *h = socket ? http_new(socket, err) : NULL;

@@ -16,6 +16,10 @@
  * the error has the last lines of its log. */
 struct http *autostart_connect(bool may_start, struct error *err);
 
+/* For http_set_revive(): starts a private daemon again when none answers any more. A
+ * daemon of the system is its administrator's matter. */
+void autostart_revive(void);
+
 /* Whether a daemon answers, without starting one: the connection, or NULL with
  * ERROR_NOT_FOUND. */
 struct http *autostart_existing(struct error *err);

@@ -19,6 +19,8 @@ struct http {
     struct curl_slist *json_headers;
     char *socket_path;
     int64_t patience_ns;
+    bool repeatable;
+    void (*revive)(void);
 };
 
 /* Where an answer goes: into memory, or to `fd` when it is a success. */
@@ -102,6 +104,14 @@ void http_set_patience(struct http *h, int seconds) {
     h->patience_ns = seconds * NS_PER_SEC;
 }
 
+void http_set_repeatable(struct http *h, bool repeatable) {
+    h->repeatable = repeatable;
+}
+
+void http_set_revive(struct http *h, void (*revive)(void)) {
+    h->revive = revive;
+}
+
 static enum error_kind kind_of(const char *name, long status) {
     for (int k = ERROR_INVALID; name && k <= ERROR_INTERNAL; k++)
         if (str_eq(error_kind_name((enum error_kind)k), name)) return (enum error_kind)k;
@@ -174,8 +184,10 @@ static CURLcode perform(struct http *h, struct sink *s, bool is_read) {
     int64_t deadline = clock_mono_ns() + h->patience_ns;
     for (;;) {
         CURLcode code = curl_easy_perform(h->curl);
-        if (!may_retry(code, s, is_read) || clock_mono_ns() >= deadline) return code;
+        if (!may_retry(code, s, is_read || h->repeatable) || clock_mono_ns() >= deadline)
+            return code;
         s->body.len = 0;
+        if (code == CURLE_COULDNT_CONNECT && h->revive) h->revive();
         const struct timespec pause = {.tv_nsec = RETRY_PAUSE_NS};
         nanosleep(&pause, NULL);
     }

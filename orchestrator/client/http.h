@@ -27,6 +27,13 @@ void cleanup_http(struct http **h);
  * cannot have arrived. */
 void http_set_patience(struct http *h, int seconds);
 
+/* From now on a POST of which it is not known whether it arrived is made again, too: for
+ * a client whose requests have keys, so that made twice they are made once. */
+void http_set_repeatable(struct http *h, bool repeatable);
+/* While a daemon that went away is waited for, `revive` is called between the tries; it
+ * may start one. */
+void http_set_revive(struct http *h, void (*revive)(void));
+
 /* `path` is what stands behind the host: "/v1/runs?limit=3". The parsed answer
  * is the caller's. A NULL `body` is sent as {}. */
 int http_get(struct http *h, const char *path, struct json **out, struct error *err);

@@ -43,7 +43,7 @@ void race_clear(struct race *r) {
     r->count = 0;
 }
 
-static pid_t spawn(const char *program, char *const *argv, bool detached, struct error *err) {
+pid_t race_spawn(const char *program, char *const *argv, bool detached, struct error *err) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     pid_t pid = -1;
@@ -72,7 +72,7 @@ static int start_agent(struct racer *r, bool detached, struct error *err) {
         argv[6] = "--replay";
         argv[7] = r->dir;
     }
-    r->pid = spawn(program, argv, detached, err);
+    r->pid = race_spawn(program, argv, detached, err);
     return r->pid < 0 ? -1 : 0;
 }
 

@@ -45,4 +45,8 @@ int race_start(struct race *r, const char *task, const char *label, bool detache
  * stopped and the experiments cancelled: ERROR_CANCELLED. */
 int race_follow(struct race *r, const volatile bool *interrupted, struct error *err);
 
+/* Starts a program whose results nobody reads: stdin and stdout are /dev/null, stderr is
+ * ours unless `detached`, which also gives it a session of its own. -1 on error. */
+pid_t race_spawn(const char *program, char *const *argv, bool detached, struct error *err);
+
 #endif

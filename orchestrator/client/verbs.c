@@ -16,19 +16,25 @@ static const struct verb verb_exec = {
     .raw = true,
 };
 
-const struct verb *const cli_verbs[] = {
-    &verb_exec,           &verb_run,          &verb_ls,
-    &verb_show,           &verb_tree,         &verb_logs,
-    &verb_diff,           &verb_checkout,     &verb_export,
-    &verb_verify,         &verb_score,        &verb_board,
-    &verb_cancel,         &verb_events,       &verb_task_list,
-    &verb_task_show,      &verb_task_check,   &verb_task_calibrate,
-    &verb_policy_list,    &verb_policy_show,  &verb_policy_check,
-    &verb_policy_explain, &verb_policy_learn, &verb_image_list,
-    &verb_image_import,   &verb_image_rm,     &verb_image_gc,
-    &verb_lane_list,      &verb_model_list,   &verb_model_check,
-    &verb_model_ask,      &verb_doctor,       &verb_gc,
-    &verb_daemon_status,  &verb_daemon_stop,  NULL};
+const struct verb *const cli_verbs[] = {&verb_exec,         &verb_run,
+                                        &verb_sweep,        &verb_ls,
+                                        &verb_show,         &verb_tree,
+                                        &verb_logs,         &verb_diff,
+                                        &verb_checkout,     &verb_export,
+                                        &verb_verify,       &verb_score,
+                                        &verb_board,        &verb_report,
+                                        &verb_cancel,       &verb_events,
+                                        &verb_task_list,    &verb_task_show,
+                                        &verb_task_check,   &verb_task_calibrate,
+                                        &verb_policy_list,  &verb_policy_show,
+                                        &verb_policy_check, &verb_policy_explain,
+                                        &verb_policy_learn, &verb_image_list,
+                                        &verb_image_import, &verb_image_rm,
+                                        &verb_image_gc,     &verb_lane_list,
+                                        &verb_model_list,   &verb_model_check,
+                                        &verb_model_ask,    &verb_doctor,
+                                        &verb_gc,           &verb_daemon_status,
+                                        &verb_daemon_stop,  NULL};
 
 static bool matches(const struct verb *v, char *const *argv, size_t *words) {
     const char *name = v->name;

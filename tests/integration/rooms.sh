@@ -61,6 +61,17 @@ else
     bad=1
 fi
 
+# … and a report knows nothing but its struct.
+found=$(grep -HoE '^#include "[^"]+"' orchestrator/report/*.[ch] |
+    grep -vE '"(common|orchestrator/report)/')
+if [ -z "$found" ]; then
+    echo "ok - orchestrator/report knows common/ alone"
+else
+    echo "not ok - orchestrator/report knows common/ alone"
+    printf '  %s\n' "$found"
+    bad=1
+fi
+
 # The rule itself must be able to fail.
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

@@ -152,7 +152,7 @@ static void test_agent_words_are_checked(void **state) {
         int got = racer_parse(wrong[i], &r, &err);
         free(r.dir);
         assert_int_equal(got, -1);
-        if (i == 0) assert_non_null(strstr(error_text(&err), "reference, noop and replay"));
+        if (i == 0) assert_non_null(strstr(error_text(&err), "reference, noop, replay and model"));
     }
     struct racer good = {0};
     assert_int_equal(racer_parse("replay:/a/b", &good, NULL), 0);

@@ -2,6 +2,7 @@
 #include "common/cleanup.h"
 #include "orchestrator/agent/roles.h"
 
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -221,6 +222,19 @@ static void test_config(void **state) {
     assert_true(d.budget.cost == 0.5 && d.search.seed == 9);
 }
 
+static void test_shipped_configs(void **state) {
+    (void)state;
+    _cleanup_(globfree) glob_t found = {0};
+    assert_int_equal(glob(AGENT_CONFIGS "/*.json", 0, NULL, &found), 0);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        _cleanup_agent_config_ struct agent_config c = {0};
+        _cleanup_error_ struct error err = {0};
+        _cleanup_json_ struct json *v = json_load(found.gl_pathv[i], 65536, &err);
+        if (!v || agent_config_decode(v, &c, &err) < 0) fail_msg("%s", error_text(&err));
+        assert_true(c.budget.cost > 0); /* who tries it out pays no more than that */
+    }
+}
+
 static void test_config_faults(void **state) {
     (void)state;
     static const char *const cases[][2] = {
@@ -265,6 +279,7 @@ int main(void) {
         cmocka_unit_test(test_coder_gives_up),
         cmocka_unit_test(test_analyst),
         cmocka_unit_test(test_config),
+        cmocka_unit_test(test_shipped_configs),
         cmocka_unit_test(test_config_faults),
         cmocka_unit_test(test_paths_of_a_config),
     };
