@@ -3,22 +3,24 @@
 
 #include "orchestrator/model/protocol.h"
 
+#include <string.h>
+
 #define PER_MILLION      1e6
 #define TOKENS_A_MESSAGE 16 /* the marks of its role around it */
 #define TOKENS_A_REQUEST 64
 
 /* Vocabularies join small letters and blanks, two bytes a token at the least over any
  * length; anything else may stand for itself. */
-static int64_t tokens_of(const char *text) {
+int64_t tokens_of_bytes(const char *text, size_t len) {
     int64_t joined = 0, alone = 0;
-    for (; *text; text++) {
+    for (const char *end = text + len; text < end; text++) {
         if ((*text >= 'a' && *text <= 'z') || *text == ' ') joined++;
         else alone++;
     }
     return (joined + 1) / 2 + alone;
 }
 
-static double highest_input_price(const struct model_config *c) {
+double highest_input_price(const struct model_config *c) {
     double price = c->price_input;
     if (c->price_cached > price) price = c->price_cached;
     return c->price_cache_write > price ? c->price_cache_write : price;
@@ -52,7 +54,8 @@ void model_bound(const struct model *m, const struct model_request *rq, int64_t 
     }
     int64_t input = TOKENS_A_REQUEST, output = protocol_max_tokens(&m->config, rq);
     for (size_t i = 0; i < rq->count; i++)
-        input += tokens_of(rq->messages[i].text) + TOKENS_A_MESSAGE;
+        input +=
+            tokens_of_bytes(rq->messages[i].text, strlen(rq->messages[i].text)) + TOKENS_A_MESSAGE;
     *tokens = input + output;
     *cost = m->config.has_prices ? ((double)input * highest_input_price(&m->config) +
                                     (double)output * m->config.price_output) /

@@ -25,15 +25,14 @@ static int encode(const struct model *m, const struct model_request *rq, struct 
 }
 
 /* Servers may repeat the key in what they say. */
-static int clean(const struct model *m, struct answer *a, struct error *err) {
-    const struct secrets *s = &m->secrets;
+bool answer_clean(struct answer *a, const struct secrets *s) {
     bool ok = secrets_remove_buf(s, &a->text);
     ok &= secrets_remove_buf(s, &a->reasoning);
     ok &= secrets_remove_buf(s, &a->refusal);
     ok &= secrets_remove(s, &a->model);
     ok &= secrets_remove(s, &a->id);
     ok &= secrets_remove(s, &a->fault.text);
-    return ok ? 0 : error_sys(err, ENOMEM, "model %s", m->config.label);
+    return ok;
 }
 
 /* After cleaning, so that no part of a key is left where the text is cut. */
@@ -50,15 +49,15 @@ static int attempt(struct model *m, const char *url, const struct buf *body, str
                                 m->options.abort, &r, err);
     *hint_ns = hints_wait(&r.hints);
     if (*hint_ns == 0) *hint_ns = a->fault.wait_ns;
-    if (clean(m, a, err) < 0 || status < 0) return -1;
-    return 0;
+    if (!answer_clean(a, &m->secrets)) return error_sys(err, ENOMEM, "model %s", m->config.label);
+    return status < 0 ? -1 : 0;
 }
 
 static bool is_aborted(const struct model *m) {
     return m->options.abort && *m->options.abort;
 }
 
-static void pause_for(const struct model *m, int64_t ns) {
+void call_pause(const struct model *m, int64_t ns) {
     if (m->options.pause) {
         m->options.pause(m->options.pause_arg, ns);
         return;
@@ -110,7 +109,7 @@ static int next_attempt(struct model *m, const struct answer *a, int *paid, int6
                        (long)(hint_ns / NS_PER_SEC), (long)m->config.longest_pause_s);
         return fail(m, a, out->retries, asks, err);
     }
-    pause_for(m, pause);
+    call_pause(m, pause);
     return is_aborted(m) ? error_set(err, ERROR_CANCELLED, "cancelled") : 0;
 }
 

@@ -41,7 +41,7 @@ static void put_messages(const struct model_config *c, const struct model_reques
 
 /* Its own servers refuse max_tokens for the models that reason, and only theirs
  * know the newer name. */
-static const char *max_tokens_field(const struct model_config *c) {
+const char *openai_max_tokens_field(const struct model_config *c) {
     if (c->max_tokens_field) return c->max_tokens_field;
     bool theirs = c->azure_api_version || strstr(c->url, "//api.openai.com");
     return theirs ? "max_completion_tokens" : "max_tokens";
@@ -51,7 +51,7 @@ static void body(const struct model_config *c, const struct model_request *rq,
                  struct json_writer *w) {
     json_put_string(w, "model", c->name);
     put_messages(c, rq, w);
-    json_put_int(w, max_tokens_field(c), protocol_max_tokens(c, rq));
+    json_put_int(w, openai_max_tokens_field(c), protocol_max_tokens(c, rq));
     if (!isnan(c->temperature)) json_put_double(w, "temperature", c->temperature);
     if (!isnan(c->top_p)) json_put_double(w, "top_p", c->top_p);
     if (c->has_seed) json_put_int(w, "seed", c->seed);

@@ -46,6 +46,8 @@ const struct protocol *protocol_named(const char *name);
 int64_t protocol_max_tokens(const struct model_config *c, const struct model_request *rq);
 /* What the body's object has in addition: the config's "extra". */
 void protocol_extra(const struct model_config *c, struct json_writer *w);
+/* What OpenAI's protocol calls the most tokens of an answer, on this server. */
+const char *openai_max_tokens_field(const struct model_config *c);
 /* Percent-encodes one segment of a path. */
 void protocol_escape(const char *text, struct buf *out);
 /* The system messages as one text; empty: there are none. */

@@ -62,7 +62,7 @@ void receive_header(struct receive *r, const char *line, size_t len) {
 }
 
 /* Separators outside of strings: how many values a document can have at most. */
-static bool is_too_many(const char *text, size_t len) {
+bool receive_is_too_many(const char *text, size_t len) {
     size_t count = 0;
     bool inside = false;
     for (size_t i = 0; i < len; i++) {
@@ -76,7 +76,7 @@ static bool is_too_many(const char *text, size_t len) {
 static struct json *parse(struct answer *a, const char *what, const char *text, size_t len) {
     _cleanup_error_ struct error err = {0};
     struct json *doc = NULL;
-    if (is_too_many(text, len))
+    if (receive_is_too_many(text, len))
         error_set(&err, ERROR_INVALID, "%s: more than %zu values", what, VALUES_MAX);
     else doc = json_parse(what, text, len, &err);
     if (!doc) {
@@ -97,7 +97,7 @@ static bool on_event(void *arg, const char *event, const char *data, size_t len)
     /* The last event of a stream that broke off is no worse than a missing one. */
     if (r->is_last) {
         _cleanup_json_ struct json *last =
-            is_too_many(data, len) ? NULL : json_parse("event", data, len, NULL);
+            receive_is_too_many(data, len) ? NULL : json_parse("event", data, len, NULL);
         if (last) r->protocol->event(event, last, a);
         return true;
     }
@@ -141,6 +141,8 @@ bool receive_bytes(struct receive *r, const char *bytes, size_t len) {
         r->too_large = true;
         return false;
     }
+    if (r->raw && (is_good(r->status) || r->raw->len + len <= ERROR_BODY_MAX))
+        buf_append(r->raw, bytes, len);
     if (!is_good(r->status)) {
         size_t left = ERROR_BODY_MAX - r->body.len;
         buf_append(&r->body, bytes, len < left ? len : left);
@@ -212,7 +214,8 @@ void receive_end(struct receive *r, const char *broken) {
     if (a->fault.filtered) answer_refuse(a, a->fault.text);
     if (buf_failed(&a->text) || buf_failed(&a->reasoning) || buf_failed(&r->body))
         fault_set(&a->fault, ERROR_SYSTEM, false, "out of memory");
-    if (!a->fault.set) {
+    if (r->raw && buf_failed(r->raw)) fault_set(&a->fault, ERROR_SYSTEM, false, "out of memory");
+    if (!a->fault.set && !r->raw) {
         answer_split_think(a);
         answer_check(a);
     }

@@ -18,6 +18,9 @@ struct receive {
     struct answer *answer;
     size_t max;     /* bytes of a whole answer */
     int64_t now_ns; /* real time, for dates in hints */
+    /* Of an exchange that is relayed: all that came, and no judging of what it is worth (a
+     * call of tools has no text). NULL: it is ours. */
+    struct buf *raw;
     /* ---- its own ---- */
     long status; /* 0: none came */
     char type[64], location[256];
@@ -39,5 +42,8 @@ bool receive_is_over(const struct receive *r);
  * caller's to tell. */
 void receive_end(struct receive *r, const char *broken);
 void receive_clear(struct receive *r);
+
+/* Whether a document may have more values than anybody should parse. */
+bool receive_is_too_many(const char *text, size_t len);
 
 #endif
