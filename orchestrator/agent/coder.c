@@ -50,3 +50,17 @@ int coder_ask(const struct briefing *b, const struct assignment *a, const char *
     *why = shift_failure(&s);
     return *why ? 0 : error_sys(err, ENOMEM, "reply");
 }
+
+char *coder_order(const struct briefing *b, const struct assignment *a, const char *idea,
+                  struct error *err) {
+    _cleanup_shift_ struct shift s = {.b = b, .a = a, .role = ROLE_CODER, .idea = idea};
+    _cleanup_buf_ struct buf format = {0}, order = {0};
+    if (shift_render(&s, PROMPT_COMMAND, &format, err) < 0) return NULL;
+    s.format = buf_text(&format);
+    if (shift_begin(&s, a->debug ? PROMPT_CODER_DEBUG : PROMPT_CODER, err) < 0) return NULL;
+    if (b->system) buf_printf(&order, "%s\n\n", b->system);
+    buf_append(&order, buf_text(&s.user), s.user.len);
+    char *text = buf_steal(&order);
+    if (!text) error_sys(err, ENOMEM, "prompt");
+    return text;
+}

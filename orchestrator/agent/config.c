@@ -100,19 +100,52 @@ static void decode_start(struct json_reader *r, struct agent_config *out) {
         json_reader_fail(r, json_find(r->object, "start"), "must be a version, as in \"v12\"");
 }
 
+#define COMMAND "command:"
+
+static void decode_coder_limits(struct json_reader *r, struct agent_coder_limits *out) {
+    const struct json *v = json_get_object(r, "coder_limits", JSON_OPTIONAL);
+    struct json_reader each;
+    if (!v) return;
+    json_object(&each, v, r->err);
+    json_get_int(&each, "wall_s", JSON_OPTIONAL, 1, 7 * 86400, &out->wall_s);
+    json_get_int(&each, "memory_bytes", JSON_OPTIONAL, 1 << 20, INT64_MAX / 4, &out->memory_bytes);
+    json_get_int(&each, "pids", JSON_OPTIONAL, 1, 1 << 20, &out->pids);
+    json_get_int(&each, "disk_bytes", JSON_OPTIONAL, 1 << 20, INT64_MAX / 4, &out->disk_bytes);
+    if (json_object_end(&each) < 0) r->failed = true;
+}
+
+/* One of the formats, or a command of the user's. */
+static void decode_coder(struct json_reader *r, struct agent_config *out) {
+    const struct json *v = json_get(r, "coder", JSON_OPTIONAL);
+    const char *text = NULL;
+    int format = FORMAT_BLOCKS;
+    json_get_strv(r, "coder_mounts", JSON_OPTIONAL, &out->coder_mounts);
+    decode_coder_limits(r, &out->coder_limits);
+    if (v && json_type(v) == JSON_STRING && json_as_string(v, &text, r->err) == 0 &&
+        str_starts(text, COMMAND)) {
+        out->command = strdup(text + strlen(COMMAND));
+        if (!out->command || !*out->command) json_reader_fail(r, v, "names no command");
+    } else if (v && json_as_enum(v, format_names, &format, r->err) < 0) {
+        r->failed = true;
+    }
+    out->format = (enum format)format;
+    if (!out->command && (out->coder_mounts || json_find(r->object, "coder_limits")))
+        json_reader_fail(r, NULL,
+                         "coder_mounts and coder_limits are for a coder that is a command");
+}
+
 int agent_config_decode(const struct json *v, struct agent_config *out, struct error *err) {
     static const char *const ideators[] = {"none", "model", NULL};
     static const char *const baselines[] = {"auto", "run", "none", NULL};
     struct json_reader r;
-    int ideator = 1, format = FORMAT_BLOCKS, baseline = BASELINE_AUTO;
+    int ideator = 1, baseline = BASELINE_AUTO;
     out->analyses = true;
     out->repairs = REPAIRS_DEFAULT;
     json_object(&r, v, err);
     json_get_enum(&r, "ideator", JSON_OPTIONAL, ideators, &ideator);
-    json_get_enum(&r, "coder", JSON_OPTIONAL, format_names, &format);
+    decode_coder(&r, out);
     json_get_bool(&r, "analyst", JSON_OPTIONAL, &out->analyses);
     out->ideates = ideator == 1;
-    out->format = (enum format)format;
     decode_models(&r, out);
     decode_search(&r, &out->search);
     decode_hints(&r, out);
@@ -133,6 +166,8 @@ int agent_config_decode(const struct json *v, struct agent_config *out, struct e
 void agent_config_clear(struct agent_config *c) {
     for (int i = 0; i < ROLE_COUNT; i++) free(c->models[i]);
     strv_free(c->knowledge);
+    free(c->command);
+    strv_free(c->coder_mounts);
     free(c->system);
     free(c->prompts);
     free(c->start);
@@ -188,6 +223,7 @@ int agent_config_absolute(const struct json *v, const char *dir, struct json_wri
         if (str_eq(name, "model")) r = put(w, name, one, dir, absolute_model, err);
         else if (str_eq(name, "models")) r = put_each(w, name, one, dir, absolute_model, err);
         else if (str_eq(name, "knowledge")) r = put_each(w, name, one, dir, absolute, err);
+        else if (str_eq(name, "coder_mounts")) r = put_each(w, name, one, dir, absolute, err);
         else if (str_eq(name, "prompts")) r = put(w, name, one, dir, absolute, err);
         else json_put_value(w, name, one);
         if (r < 0) return -1;

@@ -32,10 +32,18 @@ struct agent_budget { /* 0: no limit */
     double run_s;     /* of all runs of its versions together */
 };
 
+/* What a coder that is a command may use; 0: the default (docs/reference/agent.md). */
+struct agent_coder_limits {
+    int64_t wall_s, memory_bytes, pids, disk_bytes;
+};
+
 struct agent_config {
     char *models[ROLE_COUNT]; /* by role; NULL: the role is not played */
     bool ideates, analyses;   /* "ideator": "model"; "analyst" */
     enum format format;
+    char *command;       /* "coder": "command:…": in place of replies in a format; NULL: none */
+    char **coder_mounts; /* folders of this machine that it may read; NULL: none */
+    struct agent_coder_limits coder_limits;
     struct search_settings search; /* higher_is_better is the task's to say */
     bool hints[AGENT_HINTS];
     char **knowledge; /* globs; NULL: none */

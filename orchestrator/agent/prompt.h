@@ -33,6 +33,7 @@ enum prompt {
     PROMPT_WHOLE, /* these three in the order of enum format */
     PROMPT_BLOCKS,
     PROMPT_DIFF,
+    PROMPT_COMMAND, /* of a coder that is a command */
     PROMPT_REPAIR,
     PROMPT_ANALYST,
     PROMPT_COUNT,

@@ -10,8 +10,8 @@
 #define TEMPLATE_MAX ((size_t)256 << 10)
 
 const char *const prompt_names[] = {
-    "system",        "ideator",     "ideator-debug", "coder",   "coder-debug", "format-whole",
-    "format-blocks", "format-diff", "repair",        "analyst", NULL};
+    "system",        "ideator",     "ideator-debug",  "coder",  "coder-debug", "format-whole",
+    "format-blocks", "format-diff", "format-command", "repair", "analyst",     NULL};
 
 /* Every name a template may use (docs/reference/agent.md); the values are the roles'. */
 static const struct prompt_value known[] = {

@@ -46,6 +46,8 @@ struct briefing {
     const char *system; /* in place of the prompt "system"; NULL: that */
     int64_t repairs;
     enum format format;
+    const char *place;     /* where the files lie, for a coder that reads them itself; NULL: they
+                              are part of the prompt */
     char *const *editable; /* the task's patterns */
     const char *title, *statement, *goal, *limits, *hints, *knowledge;
 };
@@ -73,6 +75,10 @@ typedef int (*coder_accept)(void *context, const struct patch *p, const char *ch
 /* The node's code. *done: it was accepted; else *why as above. `idea` may be NULL. */
 int coder_ask(const struct briefing *b, const struct assignment *a, const char *idea,
               coder_accept accept, void *context, bool *done, char **why, struct error *err);
+
+/* The same for a coder that is a command: the whole of what it is told, in fresh memory. */
+char *coder_order(const struct briefing *b, const struct assignment *a, const char *idea,
+                  struct error *err);
 
 /* What happened with a node: its idea and change, outcome, reason and log as in `a`,
  * in which the node itself stands in the parent's place. NULL and *why as above. */

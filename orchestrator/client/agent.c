@@ -27,7 +27,7 @@ static int put_wish(struct json_writer *w, const struct agent_wish *wish, struct
     json_put_string(w, "task", wish->task);
     json_put_string(w, "agent", wish->agent);
     if (wish->label) json_put_string(w, "label", wish->label);
-    if (wish->config && agent_model_config(wish->config, w, "config", err) < 0) return -1;
+    if (wish->config && agent_model_config(wish, w, "config", err) < 0) return -1;
     json_close_object(w);
     return 0;
 }

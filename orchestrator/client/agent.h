@@ -73,6 +73,8 @@ struct agent_wish {
     const char *agent; /* the kind's name */
     const char *label;
     const char *config; /* the path of a config; for kinds that take one */
+    const char *coder;  /* in place of the config's; NULL: that */
+    char *const *coder_mounts;
 };
 
 /* Creates an experiment; its id in fresh memory, NULL on error. */

@@ -12,6 +12,8 @@
 #include <math.h>
 #include <string.h>
 
+#define AGENT_PLACE "They lie in the folder that you are started in."
+
 /* ---- goal and limits ---- */
 
 static void put_goal(const struct json *task, double root, struct buf *out) {
@@ -107,6 +109,7 @@ int agent_brief_make(struct agent *a, const struct json *experiment,
                                       .system = config->system,
                                       .repairs = config->repairs,
                                       .format = config->format,
+                                      .place = config->command ? AGENT_PLACE : NULL,
                                       .editable = out->editable,
                                       .title = reply_text_or(a->task, "title", ""),
                                       .statement = reply_text_or(a->task, "statement", ""),

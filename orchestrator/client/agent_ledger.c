@@ -110,8 +110,9 @@ int agent_ledger_answer(struct agent_talk *t, const struct model_request *rq,
 
 /* ---- one more ---- */
 
-static int put_request(struct json_writer *w, const struct model_request *rq, struct error *err) {
-    _cleanup_free_ char *text = model_request_text(rq);
+static int put_request(struct json_writer *w, const struct agent_call *c, struct error *err) {
+    _cleanup_free_ char *text =
+        c->request ? model_request_text(c->request) : strdup(buf_text(c->relayed));
     if (!text) return error_sys(err, ENOMEM, "request");
     if (strlen(text) > REQUEST_MAX) {
         json_open_object(w, "request");
@@ -153,13 +154,13 @@ static int put_call(struct json_writer *w, const struct agent_call *c, struct er
     char began[32];
     clock_format_utc(c->began_ns, began);
     json_open_object(w, NULL);
-    json_put_string(w, "key", c->request->key);
+    json_put_string(w, "key", c->key);
     json_put_string(w, "role", c->role);
     if (c->version) json_put_string(w, "version", c->version);
     json_put_string(w, "model", c->model);
     if (r->model && *r->model) put_cut(w, "echoed", r->model, 200);
     json_put_string(w, "request_sha256", r->request_sha256);
-    if (put_request(w, c->request, err) < 0) return -1;
+    if (put_request(w, c, err) < 0) return -1;
     put_reply(w, c);
     json_put_int(w, "input_tokens", r->usage.input);
     json_put_int(w, "cached_tokens", r->usage.cached_input);
@@ -179,7 +180,7 @@ int agent_ledger_add(struct agent_talk *t, const struct agent_call *call, struct
     if (!w) return error_sys(err, ENOMEM, "ledger");
     if (put_call(w, call, err) < 0 ||
         http_postf(t->http, w, &made, err, "/v1/experiments/%s/calls", t->experiment) < 0)
-        return error_wrap(err, "ledger, call %s", call->request->key);
+        return error_wrap(err, "ledger, call %s", call->key);
     if (!reply_text(made, "stop")) return 0;
-    return add_said(t, call->request->key, reply_int(made, "number", 0), err);
+    return add_said(t, call->key, reply_int(made, "number", 0), err);
 }

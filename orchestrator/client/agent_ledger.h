@@ -4,6 +4,7 @@
 #ifndef PADDOCK_ORCHESTRATOR_CLIENT_AGENT_LEDGER_H
 #define PADDOCK_ORCHESTRATOR_CLIENT_AGENT_LEDGER_H
 
+#include "common/buf.h"
 #include "orchestrator/client/agent_talk.h"
 
 /* A longer reply is a failed attempt: what would be in it could not be submitted. */
@@ -11,7 +12,9 @@
 
 struct agent_call {
     const char *role, *model, *version;
-    const struct model_request *request;
+    const char *key;
+    const struct model_request *request; /* ours; NULL: */
+    const struct buf *relayed;           /* somebody else's, as it was sent */
     const struct model_reply *reply;
     const struct error *failed; /* NULL: it was answered */
     int64_t began_ns;           /* real time */

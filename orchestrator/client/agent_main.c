@@ -19,6 +19,14 @@ static const struct arg table[] = {
      .help = "reference, noop, replay or model"},
     {.name = "replay", .kind = ARG_TEXT, .value = "DIR", .help = "the folder that replay plays"},
     {.name = "config", .kind = ARG_TEXT, .value = "FILE", .help = "of an experiment of models"},
+    {.name = "coder",
+     .kind = ARG_TEXT,
+     .value = "CODER",
+     .help = "in place of the config's: whole, blocks, diff or command:COMMAND"},
+    {.name = "coder-mount",
+     .kind = ARG_LIST,
+     .value = "DIR",
+     .help = "a folder that the command may read; may be given several times"},
     {.name = "experiment", .kind = ARG_TEXT, .value = "ID", .help = "resume this experiment"},
     {.name = "label", .kind = ARG_TEXT, .value = "TEXT", .help = "a label of the experiment"},
     {.name = "quiet", .letter = 'q', .kind = ARG_FLAG, .help = "say nothing but errors"},
@@ -46,8 +54,15 @@ static char *create(struct http *http, const struct args *args, const struct age
     const struct agent_wish wish = {.task = args_text(args, "task"),
                                     .agent = kind->name,
                                     .label = args_text(args, "label"),
-                                    .config = args_text(args, "config")};
-    if (kind->takes_config == (wish.config != NULL)) return agent_create(http, &wish, err);
+                                    .config = args_text(args, "config"),
+                                    .coder = args_text(args, "coder"),
+                                    .coder_mounts = args_list(args, "coder-mount")};
+    bool models = kind->takes_config;
+    if (!models && (wish.coder || wish.coder_mounts)) {
+        error_set(err, ERROR_INVALID, "the agent %s has no coder to replace", kind->name);
+        return NULL;
+    }
+    if (models == (wish.config != NULL)) return agent_create(http, &wish, err);
     error_set(err, ERROR_INVALID,
               wish.config ? "the agent %s takes no --config" : "the agent %s needs --config",
               kind->name);
@@ -69,8 +84,11 @@ static int run(char *const *argv, struct error *err) {
     if (args.operands) return error_set(err, ERROR_INVALID, "takes no operands");
     if (!name || !task == !given)
         return error_set(err, ERROR_INVALID, "needs --agent, and either --task or --experiment");
-    if (given && args_given(&args, "config"))
-        return error_set(err, ERROR_INVALID, "--config makes an experiment; %s has its own", given);
+    static const char *const making[] = {"config", "coder", "coder-mount"};
+    for (size_t i = 0; given && i < ARRAY_SIZE(making); i++)
+        if (args_given(&args, making[i]))
+            return error_set(err, ERROR_INVALID, "--%s makes an experiment; %s has its own",
+                             making[i], given);
     const struct agent_kind *kind = agent_find(name, err);
     if (!kind) return -1;
     bool may_start = !args_given(&args, "no-autostart");

@@ -18,6 +18,7 @@
 static void shop_clear(struct agent_shop *s) {
     agent_brief_clear(&s->brief);
     agent_talk_clear(&s->talk);
+    free(s->over);
 }
 
 /* ---- the record's value ---- */
@@ -225,6 +226,7 @@ static int play_rounds(struct agent_shop *s, double root, struct agent_ending *e
 
 static int open_shop(struct agent_shop *s, const struct json *experiment, double root,
                      struct error *err) {
+    s->task_dir = reply_text_or(experiment, "task_dir", "");
     if (agent_brief_make(s->agent, experiment, s->config, root, &s->brief, err) < 0) return -1;
     return agent_talk_open(&s->talk, s->agent->http, experiment, s->config, err);
 }
@@ -249,13 +251,36 @@ static int play(struct agent *a, const struct json *experiment, struct agent_end
 
 #define CONFIG_MAX ((size_t)64 << 10)
 
-int agent_model_config(const char *path, struct json_writer *w, const char *key,
+/* The document with another coder. */
+static struct json *with_coder(const struct json *doc, const struct agent_wish *wish,
+                               struct error *err) {
+    static const char *const mine[] = {"coder", "coder_mounts", NULL};
+    _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
+    size_t len = 0;
+    if (w) json_open_object(w, NULL);
+    for (size_t i = 0; w && json_type(doc) == JSON_OBJECT && i < json_count(doc); i++) {
+        const char *key = json_key_at(doc, i);
+        bool given =
+            (wish->coder && str_eq(key, mine[0])) || (wish->coder_mounts && str_eq(key, mine[1]));
+        if (!given) json_put_value(w, key, json_at(doc, i));
+    }
+    if (w && wish->coder) json_put_string(w, mine[0], wish->coder);
+    if (w && wish->coder_mounts) json_put_strv(w, mine[1], wish->coder_mounts);
+    if (w) json_close_object(w);
+    const char *text = w ? json_writer_text(w, &len) : NULL;
+    if (text) return json_parse(wish->config, text, len, err);
+    error_sys(err, ENOMEM, "config");
+    return NULL;
+}
+
+int agent_model_config(const struct agent_wish *wish, struct json_writer *w, const char *key,
                        struct error *err) {
     _cleanup_agent_config_ struct agent_config checked = {0};
-    _cleanup_json_ struct json *doc = json_load(path, CONFIG_MAX, err);
+    _cleanup_json_ struct json *read = json_load(wish->config, CONFIG_MAX, err);
+    _cleanup_json_ struct json *doc = read ? with_coder(read, wish, err) : NULL;
     if (!doc || agent_config_decode(doc, &checked, err) < 0) return -1;
-    _cleanup_free_ char *whole = realpath(path, NULL);
-    if (!whole) return error_sys(err, errno, "%s", path);
+    _cleanup_free_ char *whole = realpath(wish->config, NULL);
+    if (!whole) return error_sys(err, errno, "%s", wish->config);
     char *slash = strrchr(whole, '/');
     if (slash) *slash = '\0';
     return agent_config_absolute(doc, *whole ? whole : "/", w, key, err);

@@ -2,12 +2,14 @@
 
 #include "common/cleanup.h"
 #include "orchestrator/agent/excerpt.h"
+#include "orchestrator/client/agent_outside.h"
 #include "orchestrator/client/reply.h"
 
 #include <string.h>
 
 #define HYPOTHESIS_MAX ((size_t)2000)
 #define ABANDONED_MAX  ((size_t)2000)
+#define CHANGE_MAX     ((size_t)1000)
 #define UNSAID         "(the model did not say)"
 
 /* One node in the making. */
@@ -16,8 +18,9 @@ struct making {
     const struct agent_tree *tree;
     const struct search_decision *decision;
     size_t number;
-    const char *idea;     /* NULL: none */
-    struct json *version; /* once it is submitted */
+    const char *idea;                     /* NULL: none */
+    struct json *version;                 /* once it is submitted */
+    const struct outside_result *outside; /* what a command did; NULL: no command */
 };
 
 /* ---- submitting ---- */
@@ -29,6 +32,7 @@ static void put_note(struct json_writer *w, const struct making *m, const char *
     json_put_string(w, "kind", search_kind_names[m->decision->kind]);
     json_put_string(w, "idea", m->idea);
     json_put_string(w, "change", change);
+    if (m->outside) agent_outside_note(m->outside, w, "coder");
     json_close_object(w);
 }
 
@@ -130,6 +134,57 @@ static int gather(const struct making *m, struct papers *p, struct assignment *o
     return 0;
 }
 
+/* ---- a command as the coder ---- */
+
+/* The edits of a command as a version; what the daemon will not take is its failure. */
+static int submit_edits(struct making *m, bool *done, char **why, struct error *err) {
+    const struct outside_result *r = m->outside;
+    _cleanup_error_ struct error refused = {0};
+    _cleanup_buf_ struct buf change = {0};
+    _cleanup_free_ char *summary = format_summary(r->said ? r->said : "");
+    if (!summary) return error_sys(err, ENOMEM, "version");
+    excerpt_line(summary, CHANGE_MAX, &change);
+    _cleanup_json_writer_ struct json_writer *w = begin_version(m, buf_text(&change));
+    if (!w) return error_sys(err, ENOMEM, "version");
+    edits_encode(r->edits, r->count, w, "edits");
+    if (post_version(m, w, &refused) == 0) {
+        *done = true;
+        return 0;
+    }
+    if (refused.kind != ERROR_INVALID && refused.kind != ERROR_LIMIT &&
+        refused.kind != ERROR_DENIED)
+        return error_move(err, &refused);
+    *why = str_printf("the change was refused: %s", error_text(&refused));
+    return *why ? 0 : error_sys(err, ENOMEM, "version");
+}
+
+static int run_command(struct making *m, const struct assignment *a, const char *idea, bool *done,
+                       char **why, struct error *err) {
+    struct agent_shop *s = m->shop;
+    _cleanup_outside_result_ struct outside_result result = {0};
+    _cleanup_free_ char *order = coder_order(&s->brief.briefing, a, idea, err);
+    if (!order) return -1;
+    if (s->over) return agent_talk_over(&s->talk, s->over, err);
+    if (agent_outside_run(s, agent_tree_id(m->tree, m->decision->parent), m->number, order, &result,
+                          err) < 0)
+        return -1;
+    if (result.proxy.over) s->over = strdup(result.proxy.over);
+    /* What it had done when nothing more could be spent may be good; nothing is not. */
+    if (result.failure && s->over) return agent_talk_over(&s->talk, s->over, err);
+    m->outside = &result;
+    int rc = 0;
+    if (!result.failure) rc = submit_edits(m, done, why, err);
+    else if (!(*why = strdup(result.failure))) rc = error_sys(err, ENOMEM, "coder");
+    if (rc == 0 && !*done) {
+        rc = abandon(m, *why, err);
+        *done = true;
+    }
+    m->outside = NULL;
+    return rc;
+}
+
+/* ---- the node ---- */
+
 int agent_node_make(struct agent_shop *s, const struct agent_tree *t,
                     const struct search_decision *d, struct error *err) {
     struct making m = {.shop = s, .tree = t, .decision = d, .number = t->count};
@@ -141,7 +196,9 @@ int agent_node_make(struct agent_shop *s, const struct agent_tree *t,
     int rc = gather(&m, &papers, &a, err);
     if (rc == 0 && s->config->ideates) rc = ideator_ask(&s->brief.briefing, &a, &idea, &why, err);
     m.idea = idea;
-    if (rc == 0 && !why) rc = coder_ask(&s->brief.briefing, &a, idea, submit, &m, &done, &why, err);
+    if (rc == 0 && !why && s->config->command) rc = run_command(&m, &a, idea, &done, &why, err);
+    else if (rc == 0 && !why)
+        rc = coder_ask(&s->brief.briefing, &a, idea, submit, &m, &done, &why, err);
     if (rc == 0 && !done) rc = abandon(&m, why ? why : "", err);
     json_free(m.version);
     return rc < 0 ? error_wrap(err, "n%zu", m.number) : 0;

@@ -14,6 +14,8 @@ struct agent_shop {
     const struct agent_config *config;
     struct agent_brief brief;
     struct agent_talk talk;
+    const char *task_dir; /* for a coder that is a command */
+    char *over;           /* a budget that such a coder ran into; NULL: none */
 };
 
 /* Makes the next node of the decided batch and submits it: with edits, or as

@@ -52,6 +52,24 @@ static int check_budget(struct agent_talk *t, const struct model *m, const struc
     return 0;
 }
 
+int agent_talk_over(struct agent_talk *t, const char *why, struct error *err) {
+    return spent(t, strdup(why), err);
+}
+
+int agent_talk_left(struct agent_talk *t, int64_t *tokens, double *cost, struct error *err) {
+    const struct agent_budget *b = &t->config->budget;
+    *tokens = -1;
+    *cost = -1;
+    if (agent_talk_check_time(t, 0, err) < 0) return -1;
+    if (b->tokens > 0) *tokens = b->tokens - t->tokens - t->unknown;
+    if (b->cost > 0) *cost = b->cost - t->cost;
+    if (b->tokens > 0 && *tokens <= 0)
+        return spent(t, str_printf("the budget of %" PRId64 " tokens is spent", b->tokens), err);
+    if (b->cost > 0 && *cost <= 0)
+        return spent(t, str_printf("the budget of $%.4g is spent", b->cost), err);
+    return 0;
+}
+
 /* ---- models ---- */
 
 static int open_model(struct agent_talk *t, enum role role, struct error *err) {
@@ -104,6 +122,7 @@ static int ask(struct agent_talk *t, enum role role, const struct model_request 
     struct agent_call call = {.role = role_names[role],
                               .model = model_name(t->models[role]),
                               .version = t->version,
+                              .key = rq->key,
                               .request = rq,
                               .reply = &reply,
                               .began_ns = clock_real_ns()};

@@ -27,6 +27,7 @@ struct agent_talk {
     int64_t created_ns; /* when the experiment was made, real time */
     char *over;         /* which budget is spent; NULL: none */
     bool passing;       /* the last error is of a kind that passes */
+    int64_t unknown;    /* tokens that calls of others may have taken without a server's word */
 };
 
 /* `experiment` as the API shows it; it must outlive the talk, as must config. */
@@ -42,5 +43,11 @@ int agent_talk_call(void *context, enum role role, const char *key, const struct
 /* Whether the wall time of the experiment is spent; `run_s` is what its runs have taken
  * so far. ERROR_LIMIT with t->over set when one of the two is. */
 int agent_talk_check_time(struct agent_talk *t, double run_s, struct error *err);
+
+/* What is left of the budgets, for calls that somebody else makes; negative: no limit.
+ * ERROR_LIMIT as above where one is spent. */
+int agent_talk_left(struct agent_talk *t, int64_t *tokens, double *cost, struct error *err);
+/* A budget is spent, by the word of who found out. Always -1. */
+int agent_talk_over(struct agent_talk *t, const char *why, struct error *err);
 
 #endif

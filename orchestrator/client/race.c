@@ -93,7 +93,9 @@ int race_start(struct race *r, const char *task, const char *label, bool detache
         const struct agent_wish wish = {.task = task,
                                         .agent = racer->kind->name,
                                         .label = own,
-                                        .config = racer->kind->takes_config ? racer->dir : NULL};
+                                        .config = racer->kind->takes_config ? racer->dir : NULL,
+                                        .coder = r->coder,
+                                        .coder_mounts = r->coder_mounts};
         racer->experiment = agent_create(r->http, &wish, err);
         if (!racer->experiment || start_agent(racer, detached, err) < 0) return -1;
         progress_say(r->progress, "%s %s%s%s on %s", racer->experiment, racer->kind->name,

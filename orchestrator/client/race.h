@@ -26,6 +26,8 @@ struct race {
     struct http *http;
     struct progress *progress;
     const char *metric; /* what the task calls its metric */
+    const char *coder;  /* of all agents of models, in place of their configs'; NULL: theirs */
+    char *const *coder_mounts;
     struct follow follow;
     struct racer *racers;
     size_t count;

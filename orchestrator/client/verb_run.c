@@ -19,6 +19,14 @@ static const struct arg args_run[] = {
      .kind = ARG_LIST,
      .value = "AGENT",
      .help = "reference, noop, replay:DIR or model:CONFIG.json; may be given several times"},
+    {.name = "coder",
+     .kind = ARG_TEXT,
+     .value = "CODER",
+     .help = "in place of the config's: whole, blocks, diff or command:COMMAND"},
+    {.name = "coder-mount",
+     .kind = ARG_LIST,
+     .value = "DIR",
+     .help = "a folder that the command may read; may be given several times"},
     {.name = "label", .kind = ARG_TEXT, .value = "TEXT", .help = "a label of the experiments"},
     {.name = "no-score", .kind = ARG_FLAG, .help = "no measurement at the end"},
     {.name = "top",
@@ -160,6 +168,8 @@ static int race_to_the_end(struct session *s, const struct args *args, struct er
 static int run(struct cli *cli, const struct args *args, struct error *err) {
     _cleanup_(session_clear) struct session s = {.progress = {.fd = -1}};
     if (parse_agents(&s, args_list(args, "agent"), err) < 0) return -1;
+    s.race.coder = args_text(args, "coder");
+    s.race.coder_mounts = args_list(args, "coder-mount");
     interrupt_watch();
     progress_open(&s.progress, args_given(args, "quiet"));
     s.race.progress = &s.progress;
@@ -190,6 +200,7 @@ const struct verb verb_run = {
             "shown apart: it is no score. Ctrl-C cancels what was started.",
     .example = "paddock run tinygpt:1 --agent reference --agent noop\n"
                "paddock run tinygpt:1 --agent model:agent.json\n"
+               "paddock run tinygpt:1 --agent model:agent.json --coder 'command:my-agent --yes'\n"
                "paddock run tinygpt:1 --agent replay:tests/replays/tinygpt-bad --no-score",
     .run = run,
 };

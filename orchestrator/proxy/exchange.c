@@ -59,6 +59,7 @@ static int record(struct proxy *p, const struct relay_request *rq, const struct 
     p->totals.calls++;
     if (p->host.record(p->host.context, &call, err) == 0) return 0;
     keep(&p->totals.failure, error_text(err));
+    p->broken = true;
     return -1;
 }
 

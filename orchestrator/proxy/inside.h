@@ -12,7 +12,7 @@ struct proxy {
     struct MHD_Daemon *mhd;
     struct model *model;
     struct proxy_host host;
-    volatile bool stop;
+    volatile bool stop, broken;
     pthread_mutex_t turn; /* of whoever makes a call: model, host and totals are theirs */
     struct proxy_totals totals;
 };

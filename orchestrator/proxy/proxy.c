@@ -22,7 +22,7 @@ struct incoming {
 
 /* ---- answers ---- */
 
-static enum MHD_Result send(struct MHD_Connection *c, struct verdict *v) {
+static enum MHD_Result reply(struct MHD_Connection *c, struct verdict *v) {
     size_t len = v->body.len;
     char *bytes = len ? buf_steal(&v->body) : NULL;
     struct MHD_Response *r = MHD_create_response_from_buffer(
@@ -46,7 +46,7 @@ static enum MHD_Result send_error(struct proxy *p, struct MHD_Connection *c, uns
                                   const char *message) {
     struct verdict v = {0};
     verdict_error(p, &v, status, message);
-    enum MHD_Result rc = send(c, &v);
+    enum MHD_Result rc = reply(c, &v);
     verdict_clear(&v);
     return rc;
 }
@@ -73,7 +73,8 @@ static ssize_t read_waiting(void *cls, uint64_t at, char *out, size_t max) {
     (void)at;
     struct waiting *w = cls;
     if (!w->done && !exchange_wait(w->exchange, COMMENT_NS)) {
-        memcpy(out, COMMENT, strlen(COMMENT)); /* `max` is the block size below */
+        if (max < strlen(COMMENT)) return MHD_CONTENT_READER_END_WITH_ERROR;
+        memcpy(out, COMMENT, strlen(COMMENT));
         return (ssize_t)strlen(COMMENT);
     }
     struct verdict *v = exchange_verdict(w->exchange);
@@ -126,7 +127,7 @@ static enum MHD_Result call(struct proxy *p, struct MHD_Connection *c, bool stre
         if (commented) return send_waiting(c, x);
         exchange_wait(x, WAIT_NS);
     }
-    enum MHD_Result rc = send(c, exchange_verdict(x));
+    enum MHD_Result rc = reply(c, exchange_verdict(x));
     exchange_free(x);
     return rc;
 }
@@ -161,7 +162,7 @@ static enum MHD_Result send_document(struct proxy *p, struct MHD_Connection *c, 
     json_close_object(w);
     const char *text = json_writer_text(w, &len);
     buf_append(&v.body, text, text ? len : 0);
-    enum MHD_Result rc = send(c, &v);
+    enum MHD_Result rc = reply(c, &v);
     verdict_clear(&v);
     return rc;
 }
@@ -261,6 +262,10 @@ int proxy_start(int listening, const char *model, const struct proxy_host *host,
 
 const struct model *proxy_model(const struct proxy *p) {
     return p->model;
+}
+
+bool proxy_is_broken(const struct proxy *p) {
+    return p->broken;
 }
 
 void proxy_stop(struct proxy *p, struct proxy_totals *totals) {

@@ -53,6 +53,8 @@ int proxy_start(int listening, const char *model, const struct proxy_host *host,
                 struct error *err);
 /* For looking at what it serves (relay.h); not for calls. */
 const struct model *proxy_model(const struct proxy *p);
+/* Whether a call could not be taken down: nothing is called any more. */
+bool proxy_is_broken(const struct proxy *p);
 /* Breaks off the call in flight, which is taken down, and ends. `totals` may be NULL. */
 void proxy_stop(struct proxy *p, struct proxy_totals *totals);
 
