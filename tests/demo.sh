@@ -24,7 +24,7 @@ say 'tinygpt, record 1 to 2: five candidates that must not score, and one that i
 
 say 'The two whose score we know: reference must get 1, noop 0'
 "$bin/paddock" run tinygpt:1 --agent reference --agent noop \
-    --blocks-min 3 --blocks-max 4 --half-width 0.2 "$@"
+    --blocks-min 3 --blocks-max 6 --half-width 0.2 "$@"
 
 say 'The history of the replay, from failures to the success'
 files=$(mktemp -d)

@@ -80,6 +80,24 @@ static void begin_file(struct diff *d, const struct line *first) {
     }
 }
 
+/* Up to nine digits. */
+static bool take_number(const char **at, int64_t *out) {
+    size_t digits = strspn(*at, "0123456789");
+    if (digits == 0 || digits > 9) return false;
+    *out = strtoll(*at, NULL, 10);
+    *at += digits;
+    return true;
+}
+
+/* "12,3", or "12": one line. */
+static bool take_range(const char **at, int64_t *start, int64_t *count) {
+    *count = 1;
+    if (!take_number(at, start)) return false;
+    if (**at != ',') return true;
+    ++*at;
+    return take_number(at, count);
+}
+
 /* "@@ -12,3 +14,4 @@" */
 static void read_numbers(const struct line *l, struct hunk *h) {
     char text[96];
@@ -88,14 +106,12 @@ static void read_numbers(const struct line *l, struct hunk *h) {
     text[len] = '\0';
     h->old_start = h->old_count = h->new_count = -1;
     int64_t start = 0, old = 1, other = 0, new = 1;
-    int used = 0;
-    if (sscanf(text, "@@ -%9" SCNd64 "%n", &start, &used) != 1) return;
-    const char *at = text + used;
-    if (*at == ',' && sscanf(at, ",%9" SCNd64 "%n", &old, &used) == 1) at += used;
-    if (sscanf(at, " +%9" SCNd64 "%n", &other, &used) != 1) return;
-    at += used;
-    if (*at == ',') (void)sscanf(at, ",%9" SCNd64, &new);
-    if (start < 0 || old < 0 || new < 0) return;
+    const char *at = text;
+    if (!str_starts(at, "@@ -")) return;
+    at += strlen("@@ -");
+    if (!take_range(&at, &start, &old)) return;
+    at += strspn(at, " ");
+    if (*at++ != '+' || !take_range(&at, &other, &new)) return;
     h->old_start = start;
     h->old_count = old;
     h->new_count = new;

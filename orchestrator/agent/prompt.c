@@ -60,7 +60,7 @@ static int take_tag(struct render *r, const char *at, struct tag *t) {
     if (t->kind) swallow_line(r, at, t);
     if (t->kind == '#') {
         if (r->depth == DEPTH_MAX) return fail(r, at, "sections are nested too deep at ", t->name);
-        strcpy(r->open[r->depth++], t->name);
+        memcpy(r->open[r->depth++], t->name, sizeof t->name);
         if (!r->hidden && !(v->text && *v->text)) r->hidden = r->depth;
     } else if (t->kind == '/') {
         if (r->depth == 0 || !str_eq(r->open[r->depth - 1], t->name))
@@ -78,7 +78,7 @@ int prompt_render(const char *source, const char *text, const struct prompt_valu
     struct render r = {
         .source = source, .start = text, .at = text, .values = values, .out = out, .err = err};
     for (const char *tag; (tag = strstr(r.at, "{{"));) {
-        struct tag t;
+        struct tag t = {.end = tag};
         if (!r.hidden) buf_append(out, r.at, (size_t)(tag - r.at));
         if (read_tag(&r, tag, &t) < 0 || take_tag(&r, tag, &t) < 0) return -1;
         r.at = t.end;

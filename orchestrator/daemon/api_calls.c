@@ -132,7 +132,7 @@ static int answer(struct daemon *d, int64_t experiment, int64_t number, struct r
 
 int api_call_create(struct daemon *d, struct request *q, struct response *p, struct error *err) {
     _cleanup_call_ struct call_row row = {0};
-    bool made;
+    bool made = false;
     if (api_id(q, ID_EXPERIMENT, &row.experiment, err) < 0) return -1;
     if (decode(q->body, &row, err) < 0 || add(d, &row, &made, err) < 0) return -1;
     p->status = made ? 201 : 200;

@@ -36,7 +36,7 @@ static int count(struct babble *b, struct error *err) {
         size_t c = context_in_ring(b, i);
         if (!b->row_of[c]) b->row_of[c] = ++rows;
     }
-    b->rows = calloc(rows, sizeof *b->rows);
+    b->rows = calloc((size_t)rows + 1, sizeof *b->rows);
     if (!b->rows) return error_sys(err, ENOMEM, "babble");
     for (size_t i = 0; i < b->len; i++) {
         struct row *row = &b->rows[b->row_of[context_in_ring(b, i)] - 1];

@@ -68,18 +68,24 @@ static void read_headers(struct json_reader *r, struct model_config *c) {
     if (!all) return;
     if (json_count(all) > HEADERS_MAX) json_reader_fail(r, all, "more than %d", HEADERS_MAX);
     c->headers = calloc(json_count(all) + 1, sizeof *c->headers);
-    if (!c->headers) r->failed = error_sys(r->err, ENOMEM, "headers");
+    if (!c->headers) {
+        r->failed = true;
+        error_sys(r->err, ENOMEM, "headers");
+        return;
+    }
     for (size_t i = 0; !r->failed && i < json_count(all); i++) {
         const struct json *v = json_at(all, i);
         struct model_header *h = &c->headers[c->header_count++];
         const char *text = NULL;
+        h->name = strdup(json_key_at(all, i));
         if (!is_header_name(json_key_at(all, i))) json_reader_fail(r, v, "is no header's name");
-        else if (!(h->name = strdup(json_key_at(all, i))))
-            r->failed = error_sys(r->err, ENOMEM, "headers");
         else if (json_type(v) == JSON_OBJECT) r->failed = secret_decode(v, &h->from, r->err) < 0;
         else if (json_as_string(v, &text, r->err) < 0 || !text) r->failed = true;
         else if (!is_header_value(text)) json_reader_fail(r, v, "holds control characters");
-        else if (!(h->value = strdup(text))) r->failed = error_sys(r->err, ENOMEM, "headers");
+        else h->value = strdup(text);
+        if (r->failed || (h->name && (!text || h->value))) continue;
+        r->failed = true;
+        error_sys(r->err, ENOMEM, "headers");
     }
 }
 

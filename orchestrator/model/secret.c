@@ -85,7 +85,7 @@ char *secret_read(const struct secret_source *s, struct error *err) {
             return NULL;
         }
         buf_puts(&text, value);
-    } else if (read_file(s->file, &text, err) < 0) {
+    } else if (!s->file || read_file(s->file, &text, err) < 0) {
         return NULL;
     }
     while (text.len && strchr(" \t\r\n", text.data[text.len - 1])) text.data[--text.len] = '\0';

@@ -17,7 +17,7 @@ bin=${PADDOCK_BIN:-$PWD/build/bin} top=$PWD
 work=$(mktemp -d /tmp/paddock-beside.XXXXXX)
 hogs=()
 still() {
-    [ ${#hogs[@]} -eq 0 ] || { kill "${hogs[@]}" && wait "${hogs[@]}"; } 2>/dev/null || true
+    [ ${#hogs[@]} -eq 0 ] || { kill "${hogs[@]}"; wait "${hogs[@]}"; } 2>/dev/null || true
     hogs=()
 }
 trap 'still; rm -rf "$work"' EXIT
@@ -35,7 +35,8 @@ chmod 755 "$work/ready/gpt"
 
 compile() {
     for _ in 1 2; do
-        fenced --wall 1000s --policy build -w "$work/hog" -- \
+        # Not through a function: the pid is to be that of the program.
+        "$bin/paddock" exec --wall 1000s --mem 1G --policy build -w "$work/hog" -- \
             sh -c 'while :; do gcc -O3 -c gpt.c -o gpt.o; done' >/dev/null 2>&1 &
         hogs+=($!)
     done
