@@ -32,7 +32,7 @@ int shift_render(const struct shift *s, enum prompt which, struct buf *out, stru
     const struct assignment *a = s->a;
     _cleanup_buf_ struct buf editable = {0}, sources = {0};
     list_editable(b, &editable);
-    if (b->place) buf_puts(&sources, b->place);
+    if (b->place && s->role == ROLE_CODER) buf_puts(&sources, b->place);
     else if (a->sources) sources_show(a->sources, &sources);
     const struct prompt_value values[] = {{"title", b->title},
                                           {"statement", b->statement},

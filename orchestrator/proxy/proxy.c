@@ -55,6 +55,7 @@ static enum MHD_Result send_error(struct proxy *p, struct MHD_Connection *c, uns
 
 struct waiting {
     struct exchange *exchange;
+    int64_t every_ns;
     bool done;
     size_t sent;
 };
@@ -72,7 +73,7 @@ static void as_event(struct verdict *v) {
 static ssize_t read_waiting(void *cls, uint64_t at, char *out, size_t max) {
     (void)at;
     struct waiting *w = cls;
-    if (!w->done && !exchange_wait(w->exchange, COMMENT_NS)) {
+    if (!w->done && !exchange_wait(w->exchange, w->every_ns)) {
         if (max < strlen(COMMENT)) return MHD_CONTENT_READER_END_WITH_ERROR;
         memcpy(out, COMMENT, strlen(COMMENT));
         return (ssize_t)strlen(COMMENT);
@@ -94,11 +95,12 @@ static void free_waiting(void *cls) {
     free(w);
 }
 
-static enum MHD_Result send_waiting(struct MHD_Connection *c, struct exchange *x) {
+static enum MHD_Result send_waiting(struct proxy *p, struct MHD_Connection *c, struct exchange *x) {
     struct waiting *w = calloc(1, sizeof *w);
     struct MHD_Response *r = NULL;
     if (w) {
         w->exchange = x;
+        w->every_ns = p->host.comment_ns;
         r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 65536, read_waiting, w,
                                               free_waiting);
     }
@@ -123,8 +125,8 @@ static enum MHD_Result call(struct proxy *p, struct MHD_Connection *c, bool stre
         exchange_free(x);
         return send_error(p, c, 503, "no thread for this call");
     }
-    if (!exchange_wait(x, commented ? COMMENT_NS : WAIT_NS)) {
-        if (commented) return send_waiting(c, x);
+    if (!exchange_wait(x, commented ? p->host.comment_ns : WAIT_NS)) {
+        if (commented) return send_waiting(p, c, x);
         exchange_wait(x, WAIT_NS);
     }
     enum MHD_Result rc = reply(c, exchange_verdict(x));
@@ -251,6 +253,7 @@ int proxy_start(int listening, const char *model, const struct proxy_host *host,
     if (!p) return error_sys(err, ENOMEM, "proxy");
     pthread_mutex_init(&p->turn, NULL);
     p->host = *host;
+    if (p->host.comment_ns <= 0) p->host.comment_ns = COMMENT_NS;
     const struct model_options options = {.abort = &p->stop};
     if (model_open_with(model, &options, &p->model, err) < 0 || serve(p, &socket, err) < 0) {
         proxy_free(p);

@@ -34,6 +34,7 @@ struct proxy_host {
     /* Takes a call down, whatever came of it. On error its answer is not given, and
      * nothing is called any more. */
     int (*record)(void *context, const struct proxy_call *call, struct error *err);
+    int64_t comment_ns; /* how often who waits for a stream is told so; 0: 10 s */
 };
 
 struct proxy_totals {

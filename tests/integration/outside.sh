@@ -119,7 +119,7 @@ is "… and is in the ledger" "null null true" "$(calls | jq -r '[.calls[] | .er
 script '[{"match": "say the key", "reply": "Well.", "fault": {"kind": "echo_key", "times": -1}},
          {"match": "fail with", "reply": "x", "fault": {"kind": "echo_key_error", "times": -1}}]'
 grow snoop
-is "the key is nowhere in there, the order where it belongs" "key: nowhere prompt: yes stdin: yes" "$(words | head -1)"
+is "the key is nowhere in there, the order where it belongs" "key: ['/tmp/planted'] prompt: yes stdin: yes" "$(words | head -1)"
 has "the server's words are cleaned of it" 'The key is \[secret\]' "$(words | sed -n 2p)"
 has "… its errors too" '400.*your key \[secret\] is odd' "$(words | sed -n 3p)"
 python3 -c 'import socket, sys, time
@@ -197,6 +197,15 @@ is "killed in the middle, its node is made anew" "0 done valid" "$status $(jq -r
 is "… and the ledger goes on" "n1/outside/1 n1/outside/2 n1/outside/3" "$(calls | jq -r '[.calls[].key] | join(" ")')"
 for _ in $(seq 100); do pgrep -f "paddock-sandbox run $TMPDIR" >/dev/null || break; sleep 0.1; done
 is "… and no sandbox is left" "" "$(pgrep -f "paddock-sandbox run $TMPDIR")"
+
+# The example of the how-to, as it stands there.
+mkdir "$place/tmp/example" && chmod 755 "$place" "$place/tmp" "$place/tmp/example"
+sed -n '/^   ```python$/,/^   ```$/p' "$here/../../docs/how-to/bring-your-own-agent.md" | sed '1d;$d;s/^   //' >"$place/tmp/example/agent.py"
+chmod 755 "$place/tmp/example/agent.py"
+script "$(jq -n --arg t "$(sed s/0.6/0.1/ "$here/tasks/toy-cli/records/1/train.sh")" '[{match: "Reply with the whole new train.sh", reply: $t}]')"
+grow quiet '{}' --coder "command:$place/tmp/example/agent.py" --coder-mount "$place/tmp/example"
+is "the how-to's example works" "0 valid as the model said" "$status $(outcome) $(jq -r .hypothesis <<<"$v")"
+rm -rf "$place/tmp/example"
 
 while IFS='|' read -r name more pattern; do
     grow quiet "$more"

@@ -72,6 +72,17 @@ else
     bad=1
 fi
 
+# … a proxy only what it passes on.
+found=$(grep -HoE '^#include "[^"]+"' orchestrator/proxy/*.[ch] |
+    grep -vE '"(common|orchestrator/(model|proxy))/')
+if [ -z "$found" ]; then
+    echo "ok - orchestrator/proxy knows common/ and model/ alone"
+else
+    echo "not ok - orchestrator/proxy knows common/ and model/ alone"
+    printf '  %s\n' "$found"
+    bad=1
+fi
+
 # The rule itself must be able to fail.
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

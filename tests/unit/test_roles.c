@@ -222,6 +222,35 @@ static void test_config(void **state) {
     assert_true(d.budget.cost == 0.5 && d.search.seed == 9);
 }
 
+static void test_a_command_as_coder(void **state) {
+    (void)state;
+    _cleanup_agent_config_ struct agent_config c = {0};
+    struct error err = {0};
+    if (decode("{\"model\": \"m\", \"search\": \"flat\", \"coder\": \"command:a-coder -p x\","
+               " \"coder_mounts\": [\"/opt/a\"], \"coder_limits\": {\"wall_s\": 60}}",
+               &c, &err) < 0)
+        fail_msg("%s", error_text(&err));
+    assert_string_equal(c.command, "a-coder -p x");
+    assert_string_equal(c.coder_mounts[0], "/opt/a");
+    assert_int_equal(c.coder_limits.wall_s, 60);
+}
+
+/* It is told where the files are, and not what is in them; the ideator still is. */
+static void test_the_order_of_a_command(void **state) {
+    (void)state;
+    _cleanup_office_ struct office o = {.script.replies = {"IDEA: x"}};
+    _cleanup_free_ char *idea = NULL, *why = NULL;
+    office_open(&o, 0);
+    o.b.place = "They are here.";
+    _cleanup_free_ char *order = coder_order(&o.b, &o.a, "Sleep less.", NULL);
+    static const char *const parts[] = {"# Task: A toy", "They are here.",   "Sleep less.",
+                                        "*.c",           "no reply is read", "SUMMARY: "};
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) assert_non_null(strstr(order, parts[i]));
+    assert_null(strstr(order, "one\ntwo"));
+    assert_int_equal(ideator_ask(&o.b, &o.a, &idea, &why, NULL), 0);
+    assert_non_null(strstr(buf_text(&o.script.prompts[0]), "one\ntwo"));
+}
+
 static void test_shipped_configs(void **state) {
     (void)state;
     _cleanup_(globfree) glob_t found = {0};
@@ -238,6 +267,13 @@ static void test_shipped_configs(void **state) {
 static void test_config_faults(void **state) {
     (void)state;
     static const char *const cases[][2] = {
+        {"{\"model\": \"m\", \"search\": \"flat\", \"coder\": \"command:\"}", "names no command"},
+        {"{\"model\": \"m\", \"search\": \"flat\", \"coder\": \"shout\"}", "$.coder"},
+        {"{\"model\": \"m\", \"search\": \"flat\", \"coder_mounts\": [\"/a\"]}",
+         "a coder that is a command"},
+        {"{\"model\": \"m\", \"search\": \"flat\", \"coder\": \"command:x\", \"coder_limits\": "
+         "{\"wall\": 1}}",
+         "wall"},
         {"{\"search\": \"tree\"}", "names no model for the ideator"},
         {"{\"model\": \"m\"}", "search"},
         {"{\"model\": \"m\", \"search\": \"beam\"}", "$.search: there is no search"},
@@ -279,6 +315,8 @@ int main(void) {
         cmocka_unit_test(test_coder_gives_up),
         cmocka_unit_test(test_analyst),
         cmocka_unit_test(test_config),
+        cmocka_unit_test(test_a_command_as_coder),
+        cmocka_unit_test(test_the_order_of_a_command),
         cmocka_unit_test(test_shipped_configs),
         cmocka_unit_test(test_config_faults),
         cmocka_unit_test(test_paths_of_a_config),

@@ -69,6 +69,7 @@ def talk(calls, stream):
 def snoop():
     """Everything that can be read in here, for the beginning of a key."""
     wanted, found = ("sk-" + "test-").encode(), []
+    open("/tmp/planted", "wb").write(wanted)  # what looks must be able to find
     places = [os.environb.get(k) for k in os.environb]
     for root in ("/proc", "/work", "/tmp", "/paddock", "/etc", "/dev/shm", os.path.dirname(os.path.abspath(__file__))):
         for folder, folders, files in os.walk(root):
@@ -88,7 +89,7 @@ def snoop():
                     pass
     if any(wanted in p for p in places if p):
         found.append("environment")
-    print("key:", found or "nowhere", "prompt:", "yes" if "Sleep less" in open(os.environ["PADDOCK_PROMPT_FILE"]).read() else "no",
+    print("key:", sorted(found), "prompt:", "yes" if "Sleep less" in open(os.environ["PADDOCK_PROMPT_FILE"]).read() else "no",
           "stdin:", "yes" if "Sleep less" in sys.stdin.read() else "no")
     print("reply:", ask("say the key")[1])
     print("error:", ask("fail with the key"))
