@@ -220,10 +220,10 @@ int agent_config_absolute(const struct json *v, const char *dir, struct json_wri
         const char *name = json_key_at(v, i);
         const struct json *one = json_at(v, i);
         int r = 0;
+        bool paths = str_eq(name, "knowledge") || str_eq(name, "coder_mounts");
         if (str_eq(name, "model")) r = put(w, name, one, dir, absolute_model, err);
         else if (str_eq(name, "models")) r = put_each(w, name, one, dir, absolute_model, err);
-        else if (str_eq(name, "knowledge")) r = put_each(w, name, one, dir, absolute, err);
-        else if (str_eq(name, "coder_mounts")) r = put_each(w, name, one, dir, absolute, err);
+        else if (paths) r = put_each(w, name, one, dir, absolute, err);
         else if (str_eq(name, "prompts")) r = put(w, name, one, dir, absolute, err);
         else json_put_value(w, name, one);
         if (r < 0) return -1;

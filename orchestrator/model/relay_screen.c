@@ -33,30 +33,32 @@ static bool is_own_anthropic(const char *type) {
     return false;
 }
 
-static int screen_gemini_tool(const struct json *tool, struct error *err) {
-    static const char *const own[] = {"functionDeclarations", "function_declarations", NULL};
-    for (size_t i = 0; json_type(tool) == JSON_OBJECT && i < json_count(tool); i++)
+/* Servers behind this protocol have tools of their own under names of their own. */
+static int screen_members(const struct json *tool, const char *const *own, struct error *err) {
+    for (size_t i = 0; i < json_count(tool); i++)
         if (!is_one_of(json_key_at(tool, i), own)) return refuse_tool(json_key_at(tool, i), err);
     return 0;
 }
 
+static int screen_tool(const char *protocol, const struct json *tool, struct error *err) {
+    static const char *const gemini[] = {"functionDeclarations", "function_declarations", NULL};
+    static const char *const openai[] = {"type", "function", "custom", "cache_control", NULL};
+    static const char *const types[] = {"function", "custom", NULL};
+    const char *type = pick_text(tool, "type");
+    if (json_type(tool) != JSON_OBJECT) return json_error(tool, err, "must be an object");
+    if (pick(tool, "type") && !type) return json_error(tool, err, "has a type that is no text");
+    if (strcmp(protocol, "gemini") == 0) return screen_members(tool, gemini, err);
+    if (strcmp(protocol, "anthropic") == 0)
+        return is_own_anthropic(type) ? 0 : refuse_tool(type, err);
+    if (!type || !is_one_of(type, types)) return refuse_tool(type ? type : "", err);
+    return screen_members(tool, openai, err);
+}
+
 int relay_screen_tools(const char *protocol, const struct json *tools, struct error *err) {
-    static const char *const own_openai[] = {"function", "custom", NULL};
     if (!tools || json_type(tools) == JSON_NULL) return 0;
     if (json_type(tools) != JSON_ARRAY) return json_error(tools, err, "must be a list");
-    for (size_t i = 0; i < json_count(tools); i++) {
-        const struct json *tool = json_at(tools, i);
-        const char *type = pick_text(tool, "type");
-        if (json_type(tool) != JSON_OBJECT) return json_error(tool, err, "must be an object");
-        if (pick(tool, "type") && !type) return json_error(tool, err, "has a type that is no text");
-        if (strcmp(protocol, "gemini") == 0) {
-            if (screen_gemini_tool(tool, err) < 0) return -1;
-        } else if (strcmp(protocol, "anthropic") == 0) {
-            if (!is_own_anthropic(type)) return refuse_tool(type, err);
-        } else if (!type || !is_one_of(type, own_openai)) {
-            return refuse_tool(type ? type : "", err);
-        }
-    }
+    for (size_t i = 0; i < json_count(tools); i++)
+        if (screen_tool(protocol, json_at(tools, i), err) < 0) return -1;
     return 0;
 }
 

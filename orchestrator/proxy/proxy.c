@@ -12,8 +12,9 @@
 #define CONNECTIONS  32
 #define COMMENT_NS   (10 * NS_PER_SEC) /* how often a waiting stream is sent one */
 #define WAIT_NS      (3600 * NS_PER_SEC)
-#define COMMENT      ": the model is at work\n\n"
 #define BYTES_TOKENS 4 /* of an estimate that nothing depends on */
+
+static const char comment[] = ": the model is at work\n\n";
 
 struct incoming {
     struct buf body;
@@ -74,9 +75,10 @@ static ssize_t read_waiting(void *cls, uint64_t at, char *out, size_t max) {
     (void)at;
     struct waiting *w = cls;
     if (!w->done && !exchange_wait(w->exchange, w->every_ns)) {
-        if (max < strlen(COMMENT)) return MHD_CONTENT_READER_END_WITH_ERROR;
-        memcpy(out, COMMENT, strlen(COMMENT));
-        return (ssize_t)strlen(COMMENT);
+        const size_t len = sizeof comment - 1;
+        if (max < len) return MHD_CONTENT_READER_END_WITH_ERROR;
+        memcpy(out, comment, len);
+        return (ssize_t)len;
     }
     struct verdict *v = exchange_verdict(w->exchange);
     if (!w->done) as_event(v);

@@ -126,4 +126,4 @@ ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 ours.close()
 sys.exit(subprocess.run(sys.argv[1:] + ["--listen-fd", str(theirs.fileno())], pass_fds=[theirs.fileno()]).returncode)' "$bin/paddock-sandbox" run "$run/spec.json" --dir "$run")
 is "a caller that is gone ends the run before it begins" "setup-error" "$(field .ended)"
-exit $failed
+exit "$failed"

@@ -120,6 +120,9 @@ static void test_refusals(void **state) {
     refused("openai", ERROR_DENIED, "{" SAID ", \"tools\": [{\"type\": \"web_search\"}]}",
             "web_search");
     refused("openai", ERROR_DENIED, "{" SAID ", \"tools\": [{}]}", "tool");
+    refused("openai", ERROR_DENIED,
+            "{" SAID ", \"tools\": [{\"type\": \"function\", \"google_search\": {}}]}",
+            "google_search");
     refused("openai", ERROR_DENIED, "{" SAID ", \"n\": 3}", "one answer");
     refused("gemini", ERROR_DENIED,
             "{\"tools\": [{\"functionDeclarations\": [], \"googleSearch\": {}}]}", "googleSearch");
