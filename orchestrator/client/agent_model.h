@@ -8,8 +8,8 @@
 
 extern const struct agent_kind agent_model;
 
-/* Reads a config from a file, checks it and writes it under `key`, its paths absolute:
- * the body of an experiment wants it so. */
-int agent_model_config(const char *path, struct json_writer *w, const char *key, struct error *err);
+/* Reads a config from a file, checks it and makes its paths absolute, as an experiment
+ * wants it. */
+int agent_model_config(const char *path, struct json **out, struct error *err);
 
 #endif

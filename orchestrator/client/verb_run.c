@@ -104,7 +104,8 @@ static int measure_best(struct session *s, const struct args *args, struct error
         progress_say(&s->progress, "no version is valid: there is nothing to measure");
         return 0;
     }
-    _cleanup_free_ char *id = measure_create(s->race.http, best, args, err);
+    const struct measure_wish wish = measure_wish_of(args);
+    _cleanup_free_ char *id = measure_create(s->race.http, best, &wish, err);
     if (!id) return -1;
     progress_say(&s->progress, "%s measures the best valid versions of each experiment (%zu)", id,
                  strv_len(best));
@@ -145,8 +146,7 @@ static int print_started(const struct cli *cli, struct session *s, struct error 
 }
 
 static bool is_scored(const struct session *s, const struct args *args) {
-    return !args_given(args, "no-score") &&
-           str_eq(reply_text_or(s->task, "kind", "time-to-target"), "time-to-target");
+    return !args_given(args, "no-score") && reply_is_race(s->task);
 }
 
 static int race_to_the_end(struct session *s, const struct args *args, struct error *err) {
