@@ -131,6 +131,15 @@ size_t utf8_sequence(const unsigned char *p, size_t left) {
     return n;
 }
 
+bool utf8_is_text(const char *text, size_t len) {
+    for (size_t i = 0; i < len;) {
+        size_t n = text[i] ? utf8_sequence((const unsigned char *)text + i, len - i) : 0;
+        if (n == 0) return false;
+        i += n;
+    }
+    return true;
+}
+
 /* Characters that reorder what a terminal shows (UAX #9): a reader would see
  * another text than the bytes say. */
 static bool is_reordering(const unsigned char *p, size_t n) {

@@ -51,6 +51,9 @@ bool str_is_name(const char *s);
  * U+10FFFF). */
 size_t utf8_sequence(const unsigned char *p, size_t left);
 
+/* Whether all of it is valid UTF-8 without a NUL. */
+bool utf8_is_text(const char *text, size_t len);
+
 /* A copy of `bytes` fit for a terminal or a log: control bytes, invalid UTF-8,
  * DEL and what reorders text (U+202E and its kin) become \xNN. NULL when out of memory. */
 char *str_printable(const char *bytes, size_t len);

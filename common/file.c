@@ -147,3 +147,18 @@ bool path_is_confined(const char *path) {
 char *path_join(const char *a, const char *b) {
     return str_printf("%s%s%s", a, str_ends(a, "/") ? "" : "/", b);
 }
+
+char *program_dir(struct error *err) {
+    char exe[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    if (len < 0) {
+        error_sys(err, errno, "/proc/self/exe");
+        return NULL;
+    }
+    exe[len] = '\0';
+    char *slash = strrchr(exe, '/');
+    if (slash) *slash = '\0';
+    char *dir = strdup(exe);
+    if (!dir) error_sys(err, ENOMEM, "/proc/self/exe");
+    return dir;
+}

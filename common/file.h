@@ -61,4 +61,7 @@ bool path_is_confined(const char *path);
 /* "a/b" from "a" and "b" in fresh memory; NULL when out of memory. */
 char *path_join(const char *a, const char *b);
 
+/* The folder that the running program lies in (/proc/self/exe), in fresh memory. */
+char *program_dir(struct error *err);
+
 #endif

@@ -119,5 +119,7 @@ void json_put_value(struct json_writer *w, const char *key, const struct json *v
 /* The document, with a newline behind it when pretty; owned by the writer.
  * NULL when memory ran out or the nesting was wrong. */
 const char *json_writer_text(struct json_writer *w, size_t *len);
+/* The same read again; `source` as in json_parse(). NULL on error. */
+struct json *json_written(struct json_writer *w, const char *source, struct error *err);
 
 #endif

@@ -168,3 +168,11 @@ const char *json_writer_text(struct json_writer *w, size_t *len) {
     if (len) *len = n;
     return (const char *)text;
 }
+
+struct json *json_written(struct json_writer *w, const char *source, struct error *err) {
+    size_t len = 0;
+    const char *text = json_writer_text(w, &len);
+    if (text) return json_parse(source, text, len, err);
+    error_sys(err, ENOMEM, "%s", source);
+    return NULL;
+}

@@ -4,25 +4,9 @@
 #include "policies/policy.h"
 
 #include <dirent.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-/* The folder of the running program, in fresh memory. */
-static char *program_dir(struct error *err) {
-    char path[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (n < 0) {
-        error_sys(err, errno, "/proc/self/exe");
-        return NULL;
-    }
-    path[n] = 0;
-    char *slash = strrchr(path, '/');
-    char *dir = slash ? strndup(path, (size_t)(slash - path)) : NULL;
-    if (!dir) error_sys(err, ENOMEM, "folder of policies");
-    return dir;
-}
 
 static bool is_dir(const char *path) {
     struct stat st;

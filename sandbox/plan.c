@@ -98,13 +98,8 @@ static void plan_etc(struct mount_plan *p) {
 
 /* "../share/paddock" from the folder of this program, in fresh memory. */
 static char *installed_beside(void) {
-    char exe[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
-    if (n <= 0) return NULL;
-    exe[n] = '\0';
-    char *slash = strrchr(exe, '/');
-    if (slash) *slash = '\0';
-    return str_printf("%s/../share/paddock", exe);
+    _cleanup_free_ char *dir = program_dir(NULL);
+    return dir ? path_join(dir, "../share/paddock") : NULL;
 }
 
 /* What Paddock itself has installed below /usr shows as empty: beside the

@@ -3,7 +3,6 @@
 #include "common/file.h"
 #include "tasks/task.h"
 
-#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -36,14 +35,7 @@ static bool has_task(const char *dir) {
 /* The folder of the programs: $PADDOCK_BIN, else where this one was started. */
 static char *bin_dir(void) {
     const char *set = getenv("PADDOCK_BIN");
-    if (set && *set) return strdup(set);
-    char exe[PATH_MAX];
-    ssize_t len = readlink("/proc/self/exe", exe, sizeof exe - 1);
-    if (len < 0) return NULL;
-    exe[len] = '\0';
-    char *slash = strrchr(exe, '/');
-    if (slash) *slash = '\0';
-    return strdup(exe);
+    return set && *set ? strdup(set) : program_dir(NULL);
 }
 
 /* Adds "<base>/<rest>" unless either is missing. */

@@ -13,10 +13,8 @@ static int add_file(const char *path, size_t *files, struct buf *out, struct err
     if (++*files > KNOWLEDGE_FILES_MAX)
         return error_set(err, ERROR_LIMIT, "more than %d files", KNOWLEDGE_FILES_MAX);
     if (file_read(path, KNOWLEDGE_FILE_MAX, &text, err) < 0) return -1;
-    for (size_t i = 0, n; i < text.len; i += n) {
-        n = text.data[i] ? utf8_sequence((unsigned char *)text.data + i, text.len - i) : 0;
-        if (n == 0) return error_set(err, ERROR_INVALID, "%s: is not text", path);
-    }
+    if (!utf8_is_text(buf_text(&text), text.len))
+        return error_set(err, ERROR_INVALID, "%s: is not text", path);
     buf_printf(out, "%s%s:\n", out->len ? "\n" : "", slash ? slash + 1 : path);
     sources_fence(buf_text(&text), text.len, out);
     if (out->len > KNOWLEDGE_MAX)

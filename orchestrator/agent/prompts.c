@@ -2,8 +2,8 @@
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "orchestrator/agent/prompt.h"
+#include "orchestrator/paths/paths.h"
 
-#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -55,31 +55,8 @@ void prompts_clear(struct prompts *p) {
     *p = (struct prompts){0};
 }
 
-/* The folder of the programs: $PADDOCK_BIN, else where this one was started. */
-static char *bin_dir(void) {
-    const char *set = getenv("PADDOCK_BIN");
-    if (set && *set) return strdup(set);
-    char exe[PATH_MAX];
-    ssize_t len = readlink("/proc/self/exe", exe, sizeof exe - 1);
-    if (len < 0) return NULL;
-    exe[len] = '\0';
-    char *slash = strrchr(exe, '/');
-    if (slash) *slash = '\0';
-    return strdup(exe);
-}
-
 char *prompts_shipped(struct error *err) {
-    static const char *const places[] = {"../share/paddock/prompts",
-                                         "../orchestrator/agent/prompts"};
-    _cleanup_free_ char *bin = bin_dir();
-    for (size_t i = 0; bin && i < ARRAY_SIZE(places); i++) {
-        _cleanup_free_ char *path = path_join(bin, places[i]);
-        struct stat st;
-        if (path && stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return steal_ptr(&path);
-    }
-    error_set(err, ERROR_NOT_FOUND, "the shipped prompts are not beside the programs in %s",
-              bin ? bin : "?");
-    return NULL;
+    return paths_shipped("prompts", "orchestrator/agent/prompts", NULL, err);
 }
 
 int prompts_render(const struct prompts *p, enum prompt which, const struct prompt_value *values,

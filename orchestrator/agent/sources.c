@@ -4,15 +4,6 @@
 
 #include <string.h>
 
-static bool is_text(const char *data, size_t len) {
-    for (size_t i = 0; i < len;) {
-        size_t n = data[i] ? utf8_sequence((const unsigned char *)data + i, len - i) : 0;
-        if (n == 0) return false;
-        i += n;
-    }
-    return true;
-}
-
 int sources_add(struct sources *s, const char *path, const char *data, size_t len, bool editable,
                 struct error *err) {
     if (s->count >= SOURCES_MAX)
@@ -24,7 +15,8 @@ int sources_add(struct sources *s, const char *path, const char *data, size_t le
     *one = (struct source){.path = strdup(path), .editable = editable};
     if (!one->path) return error_sys(err, ENOMEM, "%s", path);
     s->count++;
-    if (!data || len > SOURCE_TEXT_MAX || len > SOURCES_TEXT_MAX - s->bytes || !is_text(data, len))
+    if (!data || len > SOURCE_TEXT_MAX || len > SOURCES_TEXT_MAX - s->bytes ||
+        !utf8_is_text(data, len))
         return 0;
     one->text = strndup(data, len);
     if (!one->text) return error_sys(err, ENOMEM, "%s", path);

@@ -1,4 +1,4 @@
-#include "orchestrator/client/agent_model.h"
+#include "orchestrator/client/agent_inside.h"
 
 #include "common/buf.h"
 #include "common/cleanup.h"
@@ -22,31 +22,35 @@ void agent_proposal_clear(struct agent_proposal *p) {
     *p = (struct agent_proposal){0};
 }
 
-static int put_wish(struct json_writer *w, const struct agent_wish *wish, struct error *err) {
+static struct json_writer *encode_wish(const struct agent_wish *wish) {
+    struct json_writer *w = json_writer_new(false);
+    if (!w) return NULL;
     json_open_object(w, NULL);
     json_put_string(w, "task", wish->task);
     json_put_string(w, "agent", wish->agent);
     if (wish->label) json_put_string(w, "label", wish->label);
-    if (wish->config && agent_model_config(wish, w, "config", err) < 0) return -1;
+    if (wish->key) json_put_string(w, "key", wish->key);
+    if (wish->sweep) json_put_string(w, "sweep", wish->sweep);
+    if (wish->config) json_put_value(w, "config", wish->config);
     json_close_object(w);
+    return w;
+}
+
+int agent_create(struct http *http, const struct agent_wish *wish, struct json **out,
+                 struct error *err) {
+    _cleanup_json_writer_ struct json_writer *w = encode_wish(wish);
+    _cleanup_json_ struct json *doc = NULL;
+    if (!w) return error_sys(err, ENOMEM, "experiment");
+    if (http_post(http, "/v1/experiments", w, &doc, err) < 0) return -1;
+    if (reply_check_id(reply_text_or(doc, "id", ""), "e", err) < 0)
+        return error_wrap(err, "the new experiment");
+    *out = steal_ptr(&doc);
     return 0;
 }
 
-char *agent_create(struct http *http, const struct agent_wish *wish, struct error *err) {
-    _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
-    _cleanup_json_ struct json *doc = NULL;
-    if (!w) {
-        error_sys(err, ENOMEM, "experiment");
-        return NULL;
-    }
-    if (put_wish(w, wish, err) < 0 || http_post(http, "/v1/experiments", w, &doc, err) < 0)
-        return NULL;
-    const char *id = reply_text_or(doc, "id", "");
-    if (reply_check_id(id, "e", err) < 0) {
-        error_wrap(err, "the new experiment");
-        return NULL;
-    }
-    return strdup(id);
+const char *agent_label(const char *path) {
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    return slash && slash[1] ? slash + 1 : NULL;
 }
 
 bool agent_is_over(const struct json *version) {
@@ -91,13 +95,6 @@ void agent_say(const struct agent *a, const struct json *version) {
     fflush(stdout);
 }
 
-int agent_by_number(const void *a, const void *b) {
-    const struct json *const *x = a, *const *y = b;
-    int64_t nx = strtoll(reply_text_or(*x, "id", "v0") + 1, NULL, 10);
-    int64_t ny = strtoll(reply_text_or(*y, "id", "v0") + 1, NULL, 10);
-    return (nx > ny) - (nx < ny);
-}
-
 /* Versions that an earlier life of this agent submitted may still be running. */
 static int wait_for_all(struct agent *a, struct json **experiment, struct error *err) {
     if (http_getf(a->http, experiment, err, "/v1/experiments/%s", a->experiment) < 0) return -1;
@@ -125,7 +122,7 @@ static int ask(struct agent *a, const char *refused, struct agent_proposal *p,
     _cleanup_free_ const struct json **versions = calloc(count, sizeof *versions);
     if (!versions) return error_sys(err, ENOMEM, "versions");
     for (size_t i = 0; i < count; i++) versions[i] = reply_at(experiment, "versions", i);
-    qsort(versions, count, sizeof *versions, agent_by_number);
+    qsort(versions, count, sizeof *versions, reply_by_number);
     const struct agent_view view = {.task = a->task,
                                     .experiment = experiment,
                                     .versions = versions,
@@ -161,11 +158,6 @@ static int round_once(struct agent *a, char **refused, bool *done, struct error 
     return 0;
 }
 
-char *agent_task_path(const struct json *experiment) {
-    return http_escape(
-        reply_text_or(experiment, "task_dir", reply_text_or(experiment, "task", "")));
-}
-
 /* Round after round, as the kind proposes. */
 static int play_rounds(struct agent *a, const struct agent_options *options, struct error *err) {
     _cleanup_free_ char *refused = NULL;
@@ -181,7 +173,7 @@ static int play(struct agent *a, const struct agent_options *options, struct age
     if (follow_start(&a->follow, a->http, err) < 0 ||
         http_getf(a->http, &experiment, err, "/v1/experiments/%s", a->experiment) < 0)
         return -1;
-    _cleanup_free_ char *path = agent_task_path(experiment);
+    _cleanup_free_ char *path = http_task_path(experiment);
     if (!path) return error_sys(err, ENOMEM, "task");
     if (http_getf(a->http, &a->task, err, "/v1/tasks/%s", path) < 0) return -1;
     if (!a->kind->play) return play_rounds(a, options, err);

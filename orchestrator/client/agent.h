@@ -71,14 +71,23 @@ const struct agent_kind *agent_find(const char *name, struct error *err);
 struct agent_wish {
     const char *task;  /* as in "tinygpt:1" */
     const char *agent; /* the kind's name */
-    const char *label;
-    const char *config; /* the path of a config; for kinds that take one */
-    const char *coder;  /* in place of the config's; NULL: that */
-    char *const *coder_mounts;
+    const char *label, *key, *sweep;
+    const struct json *config; /* for kinds that take one */
 };
 
-/* Creates an experiment; its id in fresh memory, NULL on error. */
-char *agent_create(struct http *http, const struct agent_wish *wish, struct error *err);
+/* The coder that an experiment has in place of its config's. */
+struct agent_coder_wish {
+    const char *coder;   /* NULL: the config's */
+    char *const *mounts; /* folders that a command may read; NULL: the config's */
+};
+
+/* Creates an experiment, or finds the one of that key: *out as the API shows it. */
+int agent_create(struct http *http, const struct agent_wish *wish, struct json **out,
+                 struct error *err);
+
+/* What an experiment is called whose agent works by a file or folder: the last part of
+ * its path; NULL: it has none. */
+const char *agent_label(const char *path);
 
 /* Runs a kind on an experiment until it is done, and finishes the experiment:
  * "done", or "failed" with the error. ERROR_BUSY: something failed that may be well

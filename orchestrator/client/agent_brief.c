@@ -4,9 +4,9 @@
 #include "common/file.h"
 #include "orchestrator/agent/excerpt.h"
 #include "orchestrator/agent/knowledge.h"
+#include "orchestrator/client/agent_files.h"
 #include "orchestrator/client/agent_tree.h"
 #include "orchestrator/client/reply.h"
-#include "tasks/task.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -20,7 +20,7 @@ static void put_goal(const struct json *task, double root, struct buf *out) {
     const char *metric = reply_text_or(task, "metric", "metric"), *unit = reply_text(task, "unit");
     double target = reply_number(task, "target", NAN);
     bool higher = reply_bool(task, "higher_is_better", false);
-    if (agent_tree_is_race(task)) {
+    if (reply_is_race(task)) {
         buf_puts(out, "the least wall time of the training run");
         if (isfinite(target))
             buf_printf(out, ", with a %s of at %s %.6g%s%s when it ends", metric,
@@ -58,7 +58,7 @@ static int add_hint(struct agent *a, const struct json *experiment, int level, s
         "The change that a person made next, as a diff", "The next change, as pseudocode",
         "The next change, described", "The next change, as a short paper"};
     _cleanup_json_ struct json *doc = NULL;
-    _cleanup_free_ char *path = agent_task_path(experiment);
+    _cleanup_free_ char *path = http_task_path(experiment);
     if (!path) return error_sys(err, ENOMEM, "hints");
     if (http_getf(a->http, &doc, err, "/v1/tasks/%s/hints/%" PRId64 "/%d", path,
                   reply_int(experiment, "step", 1), level) < 0)
@@ -83,20 +83,11 @@ static int load_prompts(const struct json *experiment, const struct agent_config
     return prompts_load(folders, out, err);
 }
 
-static int read_editable(const struct json *task, struct agent_brief *out, struct error *err) {
-    size_t count = reply_count(task, "editable");
-    out->editable = calloc(count + 1, sizeof *out->editable);
-    for (size_t i = 0; out->editable && i < count; i++)
-        if (!(out->editable[i] = strdup(reply_text_or(reply_at(task, "editable", i), "", ""))))
-            return error_sys(err, ENOMEM, "task");
-    return out->editable ? 0 : error_sys(err, ENOMEM, "task");
-}
-
 int agent_brief_make(struct agent *a, const struct json *experiment,
                      const struct agent_config *config, double root, struct agent_brief *out,
                      struct error *err) {
     if (load_prompts(experiment, config, &out->prompts, err) < 0 ||
-        read_editable(a->task, out, err) < 0)
+        agent_files_patterns(a->task, &out->editable, err) < 0)
         return -1;
     put_goal(a->task, root, &out->goal);
     put_limits(a->task, &out->limits);
@@ -135,16 +126,11 @@ static int add_file(struct agent *a, const char *version, const struct json *fil
                     char *const *editable, struct sources *out, struct error *err) {
     const char *path = reply_text_or(file, "path", "");
     _cleanup_buf_ struct buf bytes = {0};
-    const struct task rules = {.editable = (char **)editable};
-    bool is_link = str_eq(reply_text_or(file, "mode", ""), "120000");
-    bool whole = !is_link && reply_int(file, "bytes", INT64_MAX) <= (int64_t)SOURCE_TEXT_MAX;
-    _cleanup_free_ char *escaped = http_escape(path);
-    _cleanup_free_ char *url =
-        escaped ? str_printf("/v1/versions/%s/file?path=%s", version, escaped) : NULL;
-    if (!url) return error_sys(err, ENOMEM, "%s", path);
-    if (whole && http_bytes(a->http, url, &bytes, NULL, err) < 0) return -1;
+    bool whole = !agent_files_is_link(file) &&
+                 reply_int(file, "bytes", INT64_MAX) <= (int64_t)SOURCE_TEXT_MAX;
+    if (whole && agent_files_read(a, version, path, &bytes, err) < 0) return -1;
     return sources_add(out, path, whole ? buf_text(&bytes) : NULL, bytes.len,
-                       !is_link && task_may_edit(&rules, path), err);
+                       agent_files_may_edit(editable, file), err);
 }
 
 int agent_brief_sources(struct agent *a, const char *version, char *const *editable,

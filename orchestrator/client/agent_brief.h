@@ -26,10 +26,6 @@ void agent_brief_clear(struct agent_brief *b);
 /* The files of a version. */
 int agent_brief_sources(struct agent *a, const char *version, char *const *editable,
                         struct sources *out, struct error *err);
-/* What makes the files of the version `from` into those of `to`, which may be of another
- * experiment, as edits: as far as the task lets files be edited. */
-int agent_brief_edits(struct agent *a, const char *from, const char *to, struct json **out,
-                      struct error *err);
 /* The beginning and the end of what the run wrote in which the version's fate was
  * decided. */
 int agent_brief_log(struct agent *a, const char *version, struct buf *out, struct error *err);

@@ -29,10 +29,5 @@ bool agent_is_over(const struct json *version);
 int agent_wait(struct agent *a, const char *id, struct json **doc, struct error *err);
 /* Says a version on stdout, unless quiet. */
 void agent_say(const struct agent *a, const struct json *version);
-/* For qsort() of `const struct json *`: versions by number, the order of submission. */
-int agent_by_number(const void *a, const void *b);
-/* The path of the experiment's task for GET /v1/tasks/: its folder, since the task may
- * be in no catalogue. Fresh memory; NULL: out of memory. */
-char *agent_task_path(const struct json *experiment);
 
 #endif

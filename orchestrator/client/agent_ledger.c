@@ -174,13 +174,17 @@ static int put_call(struct json_writer *w, const struct agent_call *c, struct er
     return 0;
 }
 
-int agent_ledger_add(struct agent_talk *t, const struct agent_call *call, struct error *err) {
+int agent_ledger_add(struct agent_talk *t, const struct agent_call *call, struct role_answer *out,
+                     bool *answered, struct error *err) {
     _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
     _cleanup_json_ struct json *made = NULL;
     if (!w) return error_sys(err, ENOMEM, "ledger");
     if (put_call(w, call, err) < 0 ||
         http_postf(t->http, w, &made, err, "/v1/experiments/%s/calls", t->experiment) < 0)
         return error_wrap(err, "ledger, call %s", call->key);
-    if (!reply_text(made, "stop")) return 0;
-    return add_said(t, call->key, reply_int(made, "number", 0), err);
+    bool said = reply_text(made, "stop") != NULL;
+    if (answered) *answered = said;
+    if (!said) return 0;
+    if (add_said(t, call->key, reply_int(made, "number", 0), err) < 0) return -1;
+    return out ? repeat(made, out, err) : 0;
 }

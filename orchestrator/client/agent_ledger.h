@@ -27,7 +27,9 @@ void agent_ledger_clear(struct agent_talk *t);
  * the same fault. */
 int agent_ledger_answer(struct agent_talk *t, const struct model_request *rq,
                         struct role_answer *out, bool *found, struct error *err);
-/* Takes a call down. */
-int agent_ledger_add(struct agent_talk *t, const struct agent_call *call, struct error *err);
+/* Takes a call down; *out is what agent_ledger_answer() will say of it (NULL: nobody asks). A reply
+ * that is too large is an answer, a failed attempt; only a call that failed otherwise has none. */
+int agent_ledger_add(struct agent_talk *t, const struct agent_call *call, struct role_answer *out,
+                     bool *answered, struct error *err);
 
 #endif

@@ -1,9 +1,10 @@
 /* paddock-agent: runs one agent on one task, over the public API. */
 #include "common/cleanup.h"
 #include "common/log.h"
-#include "orchestrator/client/agent.h"
+#include "orchestrator/client/agent_model.h"
 #include "orchestrator/client/args.h"
 #include "orchestrator/client/autostart.h"
+#include "orchestrator/client/reply.h"
 
 #include <signal.h>
 #include <string.h>
@@ -51,22 +52,27 @@ static void print_help(void) {
 /* A config makes an experiment; one that is there has its own. */
 static char *create(struct http *http, const struct args *args, const struct agent_kind *kind,
                     struct error *err) {
-    const struct agent_wish wish = {.task = args_text(args, "task"),
-                                    .agent = kind->name,
-                                    .label = args_text(args, "label"),
-                                    .config = args_text(args, "config"),
-                                    .coder = args_text(args, "coder"),
-                                    .coder_mounts = args_list(args, "coder-mount")};
-    bool models = kind->takes_config;
-    if (!models && (wish.coder || wish.coder_mounts)) {
+    const char *path = args_text(args, "config");
+    const struct agent_coder_wish coder = {args_text(args, "coder"),
+                                           args_list(args, "coder-mount")};
+    _cleanup_json_ struct json *config = NULL, *made = NULL;
+    if (kind->takes_config != (path != NULL)) {
+        error_set(err, ERROR_INVALID,
+                  path ? "the agent %s takes no --config" : "the agent %s needs --config",
+                  kind->name);
+        return NULL;
+    }
+    if (!kind->takes_config && (coder.coder || coder.mounts)) {
         error_set(err, ERROR_INVALID, "the agent %s has no coder to replace", kind->name);
         return NULL;
     }
-    if (models == (wish.config != NULL)) return agent_create(http, &wish, err);
-    error_set(err, ERROR_INVALID,
-              wish.config ? "the agent %s takes no --config" : "the agent %s needs --config",
-              kind->name);
-    return NULL;
+    if (path && agent_model_config(path, &coder, &config, err) < 0) return NULL;
+    const struct agent_wish wish = {.task = args_text(args, "task"),
+                                    .agent = kind->name,
+                                    .label = args_text(args, "label"),
+                                    .config = config};
+    if (agent_create(http, &wish, &made, err) < 0) return NULL;
+    return strdup(reply_text_or(made, "id", ""));
 }
 
 /* For a sweep: two agents on one experiment would pay for the same things. */

@@ -8,6 +8,7 @@
 #include "orchestrator/client/agent_model.h"
 
 #include "common/cleanup.h"
+#include "orchestrator/client/agent_files.h"
 #include "orchestrator/client/agent_node.h"
 #include "orchestrator/client/reply.h"
 
@@ -28,7 +29,7 @@ static int calibrated(struct agent *a, const struct json *experiment, double *ou
                       struct error *err) {
     _cleanup_json_ struct json *doc = NULL;
     _cleanup_error_ struct error why = {0};
-    _cleanup_free_ char *path = agent_task_path(experiment);
+    _cleanup_free_ char *path = http_task_path(experiment);
     *out = NAN;
     if (!path) return error_sys(err, ENOMEM, "calibration");
     if (http_getf(a->http, &doc, &why, "/v1/tasks/%s/calibration", path) < 0)
@@ -37,7 +38,7 @@ static int calibrated(struct agent *a, const struct json *experiment, double *ou
     for (size_t i = 0; i < reply_count(doc, "records"); i++) {
         const struct json *r = reply_at(doc, "records", i);
         if (reply_int(r, "record", 0) == step)
-            *out = reply_number(r, agent_tree_is_race(a->task) ? "mean_s" : "metric", NAN);
+            *out = reply_number(r, reply_is_race(a->task) ? "mean_s" : "metric", NAN);
     }
     return 0;
 }
@@ -71,7 +72,7 @@ static int run_start(struct agent *a, const char *root, const char *start, doubl
     _cleanup_json_ struct json *edits = NULL;
     _cleanup_free_ char *hypothesis = str_printf("The files of %s, to go on from.", start);
     if (!hypothesis) return error_sys(err, ENOMEM, "start");
-    if (agent_brief_edits(a, root, start, &edits, err) < 0) return error_wrap(err, "start");
+    if (agent_files_edits(a, root, start, &edits, err) < 0) return error_wrap(err, "start");
     return run_once(a, root, AGENT_START_KEY, hypothesis, edits, out, err);
 }
 
@@ -211,8 +212,8 @@ static int wait_for_rest(struct agent *a, double root, struct error *err) {
 static int play_rounds(struct agent_shop *s, double root, struct agent_ending *end,
                        struct error *err) {
     struct search_settings settings = s->config->search;
-    settings.higher_is_better = !agent_tree_is_race(s->agent->task) &&
-                                reply_bool(s->agent->task, "higher_is_better", false);
+    settings.higher_is_better =
+        !reply_is_race(s->agent->task) && reply_bool(s->agent->task, "higher_is_better", false);
     for (bool done = false; !done;) {
         _cleanup_error_ struct error why = {0};
         if (round_once(s, &settings, root, &done, &why) == 0) continue;
@@ -252,38 +253,38 @@ static int play(struct agent *a, const struct json *experiment, struct agent_end
 #define CONFIG_MAX ((size_t)64 << 10)
 
 /* The document with another coder. */
-static struct json *with_coder(const struct json *doc, const struct agent_wish *wish,
+static struct json *with_coder(const struct json *doc, const struct agent_coder_wish *coder,
                                struct error *err) {
     static const char *const mine[] = {"coder", "coder_mounts", NULL};
     _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
-    size_t len = 0;
-    if (w) json_open_object(w, NULL);
-    for (size_t i = 0; w && json_type(doc) == JSON_OBJECT && i < json_count(doc); i++) {
+    if (!w) return json_written(w, "config", err);
+    json_open_object(w, NULL);
+    for (size_t i = 0; json_type(doc) == JSON_OBJECT && i < json_count(doc); i++) {
         const char *key = json_key_at(doc, i);
         bool given =
-            (wish->coder && str_eq(key, mine[0])) || (wish->coder_mounts && str_eq(key, mine[1]));
+            (coder->coder && str_eq(key, mine[0])) || (coder->mounts && str_eq(key, mine[1]));
         if (!given) json_put_value(w, key, json_at(doc, i));
     }
-    if (w && wish->coder) json_put_string(w, mine[0], wish->coder);
-    if (w && wish->coder_mounts) json_put_strv(w, mine[1], wish->coder_mounts);
-    if (w) json_close_object(w);
-    const char *text = w ? json_writer_text(w, &len) : NULL;
-    if (text) return json_parse(wish->config, text, len, err);
-    error_sys(err, ENOMEM, "config");
-    return NULL;
+    if (coder->coder) json_put_string(w, mine[0], coder->coder);
+    if (coder->mounts) json_put_strv(w, mine[1], coder->mounts);
+    json_close_object(w);
+    return json_written(w, "config", err);
 }
 
-int agent_model_config(const struct agent_wish *wish, struct json_writer *w, const char *key,
+int agent_model_config(const char *path, const struct agent_coder_wish *coder, struct json **out,
                        struct error *err) {
     _cleanup_agent_config_ struct agent_config checked = {0};
-    _cleanup_json_ struct json *read = json_load(wish->config, CONFIG_MAX, err);
-    _cleanup_json_ struct json *doc = read ? with_coder(read, wish, err) : NULL;
+    _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
+    _cleanup_json_ struct json *read = json_load(path, CONFIG_MAX, err);
+    _cleanup_json_ struct json *doc = read ? with_coder(read, coder, err) : NULL;
     if (!doc || agent_config_decode(doc, &checked, err) < 0) return -1;
-    _cleanup_free_ char *whole = realpath(wish->config, NULL);
-    if (!whole) return error_sys(err, errno, "%s", wish->config);
+    _cleanup_free_ char *whole = realpath(path, NULL);
+    if (!whole || !w) return error_sys(err, errno, "%s", path);
     char *slash = strrchr(whole, '/');
     if (slash) *slash = '\0';
-    return agent_config_absolute(doc, *whole ? whole : "/", w, key, err);
+    if (agent_config_absolute(doc, *whole ? whole : "/", w, NULL, err) < 0) return -1;
+    *out = json_written(w, path, err);
+    return *out ? 0 : -1;
 }
 
 const struct agent_kind agent_model = {

@@ -8,10 +8,9 @@
 
 extern const struct agent_kind agent_model;
 
-/* Reads the config of a wish from its file, with the coder that the wish has in place of
- * the config's, checks it and writes it under `key`, its paths absolute: the body of an
- * experiment wants it so. */
-int agent_model_config(const struct agent_wish *wish, struct json_writer *w, const char *key,
+/* Reads a config from a file, with the coder that is wished, checks it and makes its
+ * paths absolute, as an experiment wants it. */
+int agent_model_config(const char *path, const struct agent_coder_wish *coder, struct json **out,
                        struct error *err);
 
 #endif

@@ -26,7 +26,6 @@ struct making {
 /* ---- submitting ---- */
 
 static void put_note(struct json_writer *w, const struct making *m, const char *change) {
-    _cleanup_buf_ struct buf idea = {0};
     json_open_object(w, "note");
     json_put_int(w, "iteration", m->decision->iteration);
     json_put_string(w, "kind", search_kind_names[m->decision->kind]);

@@ -66,7 +66,7 @@ static int take_down(void *context, const struct proxy_call *c, struct error *er
     /* Nobody can take more than is left by not saying what it took. */
     if (!c->error && !u->known) t->unknown += c->request->input + c->request->output;
     d->next++;
-    int rc = agent_ledger_add(t, &call, err);
+    int rc = agent_ledger_add(t, &call, NULL, NULL, err);
     if (added) free(shown.text);
     return rc;
 }

@@ -83,38 +83,9 @@ static const enum model_role speaker_roles[] = {[SPEAKER_SYSTEM] = MODEL_SYSTEM,
                                                 [SPEAKER_USER] = MODEL_USER,
                                                 [SPEAKER_MODEL] = MODEL_ASSISTANT};
 
-/* What makes a reply a failed attempt, whatever its text says. */
-static char *fault_of(const struct model_reply *r) {
-    if (r->stop == MODEL_STOP_LENGTH) return strdup("was cut off: it was as long as it may be");
-    if (r->stop != MODEL_STOP_REFUSED) return NULL;
-    return str_printf("is a refusal%s%s", r->refusal && *r->refusal ? ": " : "",
-                      r->refusal ? r->refusal : "");
-}
-
-static int fill_answer(struct model_reply *r, struct role_answer *out, struct error *err) {
-    bool faulty = r->stop == MODEL_STOP_LENGTH || r->stop == MODEL_STOP_REFUSED;
-    out->fault = fault_of(r);
-    if (!out->fault && strlen(r->text) > AGENT_REPLY_MAX) {
-        faulty = true;
-        out->fault = str_printf("is too long: more than %zu bytes", AGENT_REPLY_MAX);
-    }
-    if (faulty && !out->fault) return error_sys(err, ENOMEM, "reply");
-    if (strlen(r->text) <= AGENT_REPLY_MAX) out->text = steal_ptr(&r->text);
-    return 0;
-}
-
-/* A call that failed is in the ledger, too. That an answer was too large is the
- * model's fault and one attempt; a server that cannot be reached is nobody's. */
-static int take_failure(struct agent_talk *t, struct error *failed, struct role_answer *out,
-                        struct error *err) {
-    if (failed->kind == ERROR_LIMIT) {
-        out->fault = str_printf("could not be taken: %s", error_text(failed));
-        return out->fault ? 0 : error_sys(err, ENOMEM, "reply");
-    }
-    t->passing = failed->kind == ERROR_BUSY || failed->kind == ERROR_SYSTEM;
-    return error_move(err, failed);
-}
-
+/* What comes back is read off the ledger, where it is by then: the same words and the
+ * same fault as for who asks there later. A call that has no answer there failed for
+ * the server's sake, and is an error. */
 static int ask(struct agent_talk *t, enum role role, const struct model_request *rq,
                struct role_answer *out, struct error *err) {
     _cleanup_model_reply_ struct model_reply reply = {0};
@@ -126,12 +97,15 @@ static int ask(struct agent_talk *t, enum role role, const struct model_request 
                               .request = rq,
                               .reply = &reply,
                               .began_ns = clock_real_ns()};
+    bool answered = false;
     if (model_call(t->models[role], rq, &reply, &failed) < 0) call.failed = &failed;
     if (error_is_set(&failed) && failed.kind == ERROR_CANCELLED) return error_move(err, &failed);
     t->tokens += reply.usage.input + reply.usage.output;
     t->cost += reply.usage.cost;
-    if (agent_ledger_add(t, &call, err) < 0) return -1;
-    return call.failed ? take_failure(t, &failed, out, err) : fill_answer(&reply, out, err);
+    if (agent_ledger_add(t, &call, out, &answered, err) < 0) return -1;
+    if (answered) return 0;
+    t->passing = failed.kind == ERROR_BUSY || failed.kind == ERROR_SYSTEM;
+    return error_move(err, &failed);
 }
 
 int agent_talk_call(void *context, enum role role, const char *key, const struct turn *turns,

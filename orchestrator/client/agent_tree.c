@@ -9,13 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool agent_tree_is_race(const struct json *task) {
-    return str_eq(reply_text_or(task, "kind", "time-to-target"), "time-to-target");
-}
-
 double agent_tree_value(const struct json *task, const struct json *version) {
     if (!str_eq(reply_text_or(version, "outcome", ""), "valid")) return NAN;
-    return reply_number(version, agent_tree_is_race(task) ? "seconds" : "metric", NAN);
+    return reply_number(version, reply_is_race(task) ? "seconds" : "metric", NAN);
 }
 
 const char *agent_tree_id(const struct agent_tree *t, size_t node) {
@@ -123,7 +119,7 @@ int agent_tree_load(struct agent *a, double root, struct agent_tree *out, struct
     if (!sorted || !out->nodes || !out->tales || !out->versions)
         return error_sys(err, ENOMEM, "tree");
     for (size_t i = 0; i < count; i++) sorted[i] = reply_at(out->experiment, "versions", i);
-    qsort(sorted, count, sizeof *sorted, agent_by_number);
+    qsort(sorted, count, sizeof *sorted, reply_by_number);
     out->nodes[0] = (struct search_node){.state = SEARCH_GOOD, .value = root};
     return fill(a, out, sorted, count, err);
 }

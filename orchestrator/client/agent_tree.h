@@ -29,6 +29,5 @@ void agent_tree_clear(struct agent_tree *t);
 const char *agent_tree_id(const struct agent_tree *t, size_t node);
 /* What the search looks at: seconds of a race, else the metric; NAN when not valid. */
 double agent_tree_value(const struct json *task, const struct json *version);
-bool agent_tree_is_race(const struct json *task);
 
 #endif

@@ -3,6 +3,7 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/file.h"
+#include "orchestrator/client/reply.h"
 
 #include <curl/curl.h>
 #include <string.h>
@@ -290,4 +291,9 @@ char *http_escape(const char *text) {
     }
     buf_puts(&out, "");
     return buf_steal(&out);
+}
+
+char *http_task_path(const struct json *experiment) {
+    return http_escape(
+        reply_text_or(experiment, "task_dir", reply_text_or(experiment, "task", "")));
 }

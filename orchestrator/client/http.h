@@ -58,6 +58,10 @@ int http_probe(struct http *h, struct json **out, struct error *err);
 /* Percent-encodes one path segment or query value; NULL when out of memory. */
 char *http_escape(const char *text);
 
+/* The task of an experiment as one segment of a path: its folder, since it may be in no
+ * catalogue. NULL when out of memory. */
+char *http_task_path(const struct json *experiment);
+
 /* The error that an answer stands for: fills `err` from a problem document, or
  * from the bare status when the body is none. `what` is "GET /v1/…". */
 int http_problem(long status, const char *what, const char *body, size_t len, struct error *err);

@@ -100,16 +100,9 @@ int ledger_show(struct cli *cli, const char *experiment, struct error *err) {
     return cli->json ? show_json(http, experiment, err) : show_table(cli, http, experiment, err);
 }
 
-/* Lines and tabs are kept, what else drives a terminal is not. */
 static void put_text(const char *title, const char *text, struct buf *out) {
     buf_printf(out, "\n--- %s\n", title);
-    while (*text) {
-        size_t n = strcspn(text, "\n\t");
-        _cleanup_free_ char *clean = str_printable(text, n);
-        buf_puts(out, clean ? clean : "");
-        text += n;
-        if (*text) buf_putc(out, *text++);
-    }
+    progress_lines(text, strlen(text), out);
     if (out->len && buf_text(out)[out->len - 1] != '\n') buf_putc(out, '\n');
 }
 

@@ -10,7 +10,14 @@
 
 #define WAIT_MS 1000 /* short, so that Ctrl-C is seen soon */
 
-char *measure_create(struct http *http, char *const *versions, const struct args *args,
+struct measure_wish measure_wish_of(const struct args *args) {
+    return (struct measure_wish){.blocks_min = args_int(args, "blocks-min", 0),
+                                 .blocks_max = args_int(args, "blocks-max", 0),
+                                 .budget_s = args_number(args, "budget", NAN),
+                                 .half_width = args_number(args, "half-width", NAN)};
+}
+
+char *measure_create(struct http *http, char *const *versions, const struct measure_wish *wish,
                      struct error *err) {
     _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
     _cleanup_json_ struct json *doc = NULL;
@@ -20,13 +27,10 @@ char *measure_create(struct http *http, char *const *versions, const struct args
     }
     json_open_object(w, NULL);
     json_put_strv(w, "versions", versions);
-    if (args_given(args, "blocks-min"))
-        json_put_int(w, "blocks_min", args_int(args, "blocks-min", 0));
-    if (args_given(args, "blocks-max"))
-        json_put_int(w, "blocks_max", args_int(args, "blocks-max", 0));
-    if (args_given(args, "budget")) json_put_double(w, "budget_s", args_number(args, "budget", 0));
-    if (args_given(args, "half-width"))
-        json_put_double(w, "half_width", args_number(args, "half-width", 0));
+    if (wish->blocks_min) json_put_int(w, "blocks_min", wish->blocks_min);
+    if (wish->blocks_max) json_put_int(w, "blocks_max", wish->blocks_max);
+    if (!isnan(wish->budget_s)) json_put_double(w, "budget_s", wish->budget_s);
+    if (!isnan(wish->half_width)) json_put_double(w, "half_width", wish->half_width);
     json_close_object(w);
     if (http_post(http, "/v1/measurements", w, &doc, err) < 0) return NULL;
     const char *id = reply_text_or(doc, "id", "");

@@ -36,8 +36,15 @@
         .help = "stop when the interval of FSR is ±W or narrower" \
     }
 
+struct measure_wish {
+    int64_t blocks_min, blocks_max; /* 0: the task's */
+    double budget_s, half_width;    /* NAN: the task's */
+};
+/* What the options of MEASURE_ARGS say. */
+struct measure_wish measure_wish_of(const struct args *args);
+
 /* Asks for a measurement of these versions; its id in fresh memory. */
-char *measure_create(struct http *http, char *const *versions, const struct args *args,
+char *measure_create(struct http *http, char *const *versions, const struct measure_wish *wish,
                      struct error *err);
 
 /* Follows it to its end, one line for each slot; *out is the last reading. When

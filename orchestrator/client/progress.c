@@ -86,6 +86,18 @@ void progress_seconds(double seconds, struct buf *out) {
     else buf_printf(out, fabs(seconds) < 100 ? "%.2f s" : "%.0f s", seconds);
 }
 
+void progress_lines(const char *text, size_t len, struct buf *out) {
+    for (size_t at = 0; at < len;) {
+        size_t n = 0;
+        while (at + n < len && text[at + n] != '\n' && text[at + n] != '\t') n++;
+        _cleanup_free_ char *clean = str_printable(text + at, n);
+        if (clean) buf_puts(out, clean);
+        else out->failed = true;
+        if (at + n < len) buf_putc(out, text[at + n]);
+        at += n + 1;
+    }
+}
+
 void progress_text(const char *text, size_t columns, struct buf *out) {
     _cleanup_free_ char *clean = str_printable(text, strlen(text));
     const unsigned char *p = (const unsigned char *)(clean ? clean : "");

@@ -40,6 +40,9 @@ void progress_seconds(double seconds, struct buf *out);
 void progress_version(const struct json *version, const char *metric, struct buf *out);
 /* "v3 train  8.92 s  exit" of a run as the API shows it. */
 void progress_run(const struct json *run, const char *metric, struct buf *out);
+/* Untrusted text of several lines: newlines and tabs stay, all else that drives a
+ * terminal is shown as \xNN. A UTF-8 sequence cut at the end shows so, too. */
+void progress_lines(const char *text, size_t len, struct buf *out);
 /* Untrusted text on one line, cut to `columns` characters with "…". */
 void progress_text(const char *text, size_t columns, struct buf *out);
 

@@ -2,6 +2,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "orchestrator/client/agent_model.h"
 #include "orchestrator/client/reply.h"
 #include "orchestrator/paths/paths.h"
 
@@ -76,12 +77,16 @@ static int start_agent(struct racer *r, bool detached, struct error *err) {
     return r->pid < 0 ? -1 : 0;
 }
 
-/* A replay is known by its folder, an agent of models by its config, unless it was
- * given a label. */
-static const char *label_of(const struct racer *r, const char *label) {
-    if (label || !r->dir) return label;
-    const char *slash = strrchr(r->dir, '/');
-    return slash && slash[1] ? slash + 1 : NULL;
+static int create(struct race *r, struct racer *racer, const char *task, const char *label,
+                  struct error *err) {
+    _cleanup_json_ struct json *config = NULL, *made = NULL;
+    if (racer->kind->takes_config && agent_model_config(racer->dir, &r->coder, &config, err) < 0)
+        return -1;
+    const struct agent_wish wish = {
+        .task = task, .agent = racer->kind->name, .label = label, .config = config};
+    if (agent_create(r->http, &wish, &made, err) < 0) return -1;
+    racer->experiment = strdup(reply_text_or(made, "id", ""));
+    return racer->experiment ? 0 : error_sys(err, ENOMEM, "experiment");
 }
 
 int race_start(struct race *r, const char *task, const char *label, bool detached,
@@ -89,15 +94,10 @@ int race_start(struct race *r, const char *task, const char *label, bool detache
     if (follow_start(&r->follow, r->http, err) < 0) return -1;
     for (size_t i = 0; i < r->count; i++) {
         struct racer *racer = &r->racers[i];
-        const char *own = label_of(racer, label);
-        const struct agent_wish wish = {.task = task,
-                                        .agent = racer->kind->name,
-                                        .label = own,
-                                        .config = racer->kind->takes_config ? racer->dir : NULL,
-                                        .coder = r->coder,
-                                        .coder_mounts = r->coder_mounts};
-        racer->experiment = agent_create(r->http, &wish, err);
-        if (!racer->experiment || start_agent(racer, detached, err) < 0) return -1;
+        /* A replay is known by its folder, an agent of models by its config. */
+        const char *own = label ? label : agent_label(racer->dir);
+        if (create(r, racer, task, own, err) < 0 || start_agent(racer, detached, err) < 0)
+            return -1;
         progress_say(r->progress, "%s %s%s%s on %s", racer->experiment, racer->kind->name,
                      own ? " " : "", own ? own : "", task);
     }

@@ -25,9 +25,8 @@ struct racer {
 struct race {
     struct http *http;
     struct progress *progress;
-    const char *metric; /* what the task calls its metric */
-    const char *coder;  /* of all agents of models, in place of their configs'; NULL: theirs */
-    char *const *coder_mounts;
+    const char *metric;            /* what the task calls its metric */
+    struct agent_coder_wish coder; /* of all agents of models */
     struct follow follow;
     struct racer *racers;
     size_t count;

@@ -84,3 +84,17 @@ int reply_check_id(const char *id, const char *kinds, struct error *err) {
     return error_set(err, ERROR_INVALID, "“%s” is not the id of %s", shown ? shown : "?",
                      buf_text(&wanted));
 }
+
+bool reply_is_race(const struct json *task) {
+    return str_eq(reply_text_or(task, "kind", "time-to-target"), "time-to-target");
+}
+
+int64_t reply_id_number(const char *id) {
+    return id && reply_check_id(id, "evrm", NULL) == 0 ? strtoll(id + 1, NULL, 10) : 0;
+}
+
+int reply_by_number(const void *a, const void *b) {
+    const struct json *const *x = a, *const *y = b;
+    int64_t nx = reply_id_number(reply_text(*x, "id")), ny = reply_id_number(reply_text(*y, "id"));
+    return (nx > ny) - (nx < ny);
+}

@@ -24,6 +24,14 @@ bool reply_bool(const struct json *v, const char *path, bool otherwise);
 size_t reply_count(const struct json *v, const char *path);
 const struct json *reply_at(const struct json *v, const char *path, size_t i);
 
+/* Whether a task (or a line of tasks) races for time: its scores are FSRs. */
+bool reply_is_race(const struct json *task);
+/* The 12 of "v12"; 0 when it is no such name. */
+int64_t reply_id_number(const char *id);
+/* For qsort() of `const struct json *`: things by the number of their ids, which is the
+ * order in which they were made. */
+int reply_by_number(const void *a, const void *b);
+
 /* Whether `id` is a name such as v12, with a kind out of `kinds` ("vr"); only
  * such a text may be put into a path. An error names what would be right. */
 int reply_check_id(const char *id, const char *kinds, struct error *err);

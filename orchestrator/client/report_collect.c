@@ -39,7 +39,7 @@ static int add_sweep(struct http *http, const char *sweep, char ***ids, struct e
         for (size_t i = 0; i < count; i++) {
             const char *id = reply_text_or(reply_at(doc, "experiments", i), "id", "");
             if (add_id(ids, id, err) < 0) return -1;
-            before = strtoll(id + 1, NULL, 10);
+            before = reply_id_number(id);
         }
         found += count;
         if (count < PAGE) break;
@@ -101,9 +101,7 @@ static int read_known_change(struct collector *c, const char *name, const struct
 /* Read from the folder that the experiment was made of. */
 static struct report_task *fetch_task(struct collector *c, const struct json *experiment,
                                       struct error *err) {
-    const char *where =
-        reply_text_or(experiment, "task_dir", reply_text_or(experiment, "task", ""));
-    _cleanup_free_ char *name = http_escape(where);
+    _cleanup_free_ char *name = http_task_path(experiment);
     _cleanup_free_ char *path = name ? str_printf("/v1/tasks/%s", name) : NULL;
     _cleanup_free_ char *gone = NULL;
     _cleanup_json_ struct json *doc = NULL;

@@ -6,11 +6,14 @@
 #include <math.h>
 #include <string.h>
 
-/* A copy of a text; false only when out of memory. */
-static bool take(const struct json *v, const char *path, char **out) {
-    const char *text = reply_text(v, path);
+/* Copies of texts; false only when out of memory. */
+static bool copy(const char *text, char **out) {
     *out = text ? strdup(text) : NULL;
     return !text || *out;
+}
+
+static bool take(const struct json *v, const char *path, char **out) {
+    return copy(reply_text(v, path), out);
 }
 
 /* ---- what an experiment is sorted by: its config ---- */
@@ -98,13 +101,9 @@ static bool read_version(const struct json *v, struct report_version *out) {
            read_score(v, &out->score) && read_note(v, out);
 }
 
-static int64_t number_of(const char *id) {
-    return id && reply_check_id(id, "ev", NULL) == 0 ? strtoll(id + 1, NULL, 10) : 0;
-}
-
 static int by_number(const void *a, const void *b) {
-    int64_t x = number_of(((const struct report_version *)a)->id);
-    int64_t y = number_of(((const struct report_version *)b)->id);
+    int64_t x = reply_id_number(((const struct report_version *)a)->id);
+    int64_t y = reply_id_number(((const struct report_version *)b)->id);
     return (x > y) - (x < y);
 }
 
@@ -131,7 +130,7 @@ static bool read_versions(const struct json *doc, struct report_experiment *e) {
     if (!e->versions) return false;
     for (size_t i = 0; i < count; i++) {
         const struct json *v = reply_at(doc, "versions", i);
-        if (number_of(reply_text(v, "id")) == 0) continue;
+        if (reply_id_number(reply_text(v, "id")) == 0) continue;
         if (!read_version(v, &e->versions[e->count++])) return false;
     }
     qsort(e->versions, e->count, sizeof *e->versions, by_number);
@@ -152,7 +151,7 @@ int report_read_experiment(const struct json *doc, struct report_experiment *out
                            struct error *err) {
     const char *id = reply_text_or(doc, "id", "");
     if (reply_check_id(id, "e", err) < 0) return error_wrap(err, "answer");
-    out->number = number_of(id);
+    out->number = reply_id_number(id);
     out->best = SIZE_MAX;
     out->fsr = out->recovered_s = NAN;
     out->spent = read_spent(doc);
@@ -170,18 +169,13 @@ static const char *record_title(const struct json *doc, int64_t record) {
     return record > 0 ? reply_text(reply_at(doc, "records", (size_t)record - 1), "title") : NULL;
 }
 
-static bool copy(const char *text, char **out) {
-    *out = text ? strdup(text) : NULL;
-    return !text || *out;
-}
-
 struct report_task *report_read_task(const struct json *experiment, const struct json *doc,
                                      struct error *err) {
     struct report_task *t = calloc(1, sizeof *t);
     if (!t) goto lost;
     t->step = reply_int(experiment, "step", 1);
     t->record_s = NAN;
-    t->scored = str_eq(reply_text_or(doc, "kind", "time-to-target"), "time-to-target");
+    t->scored = reply_is_race(doc);
     t->higher_is_better = reply_bool(doc, "higher_is_better", false);
     bool whole = copy(reply_text_or(experiment, "task", "?"), &t->name) &&
                  take(doc, "title", &t->title) && take(doc, "metric", &t->metric) &&

@@ -235,9 +235,7 @@ static int check_configs(const struct sweep_file *f, struct error *err) {
         _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
         if (!w) return error_sys(err, ENOMEM, "sweep");
         if (sweep_file_config(f, &f->cells[i], NULL, w, NULL, err) < 0) return -1;
-        size_t len = 0;
-        const char *text = json_writer_text(w, &len);
-        _cleanup_json_ struct json *doc = text ? json_parse(f->cells[i].key, text, len, err) : NULL;
+        _cleanup_json_ struct json *doc = json_written(w, f->cells[i].key, err);
         if (!doc || agent_config_decode(doc, &config, err) < 0) return -1;
     }
     return 0;
@@ -286,6 +284,11 @@ void sweep_file_clear(struct sweep_file *f) {
     *f = (struct sweep_file){0};
 }
 
+const char *sweep_replay_folder(const struct sweep_cell *cell) {
+    const char *before = "replay:";
+    return str_starts(cell->agent, before) ? cell->agent + strlen(before) : NULL;
+}
+
 int sweep_file_config(const struct sweep_file *f, const struct sweep_cell *cell, const char *start,
                       struct json_writer *w, const char *key, struct error *err) {
     static const char *const own[] = {"model", "search", "hints", "seed", "start", NULL};
@@ -306,8 +309,6 @@ int sweep_file_config(const struct sweep_file *f, const struct sweep_cell *cell,
     json_put_int(raw, "seed", cell->seed);
     if (start) json_put_string(raw, "start", start);
     json_close_object(raw);
-    size_t len = 0;
-    const char *text = json_writer_text(raw, &len);
-    _cleanup_json_ struct json *doc = text ? json_parse("config", text, len, err) : NULL;
+    _cleanup_json_ struct json *doc = json_written(raw, "config", err);
     return doc ? agent_config_absolute(doc, f->dir, w, key, err) : -1;
 }

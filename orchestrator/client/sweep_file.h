@@ -54,6 +54,9 @@ int sweep_file_decode(struct json *doc, const char *dir, struct sweep_file *out,
 void sweep_file_clear(struct sweep_file *f);
 #define _cleanup_sweep_file_ __attribute__((cleanup(sweep_file_clear)))
 
+/* The DIR of an agent "replay:DIR"; NULL: it is another. */
+const char *sweep_replay_folder(const struct sweep_cell *cell);
+
 /* The config of a model's cell, under `key`; `start` is the version that it starts
  * from, or NULL. */
 int sweep_file_config(const struct sweep_file *f, const struct sweep_cell *cell, const char *start,

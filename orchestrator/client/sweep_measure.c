@@ -6,31 +6,11 @@
 #include "orchestrator/client/results.h"
 #include "orchestrator/client/sweep_run.h"
 
+#include <math.h>
 #include <string.h>
 
 #define ARMS_MAX  16
 #define LOOK_BACK 1000 /* measurements that may be going on since an earlier life */
-
-static int post(struct sweep *s, char *const *versions, char **id, struct error *err) {
-    _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
-    _cleanup_json_ struct json *doc = NULL;
-    if (!w) return error_sys(err, ENOMEM, "measurement");
-    json_open_object(w, NULL);
-    json_put_strv(w, "versions", versions);
-    if (s->file->blocks_min) json_put_int(w, "blocks_min", s->file->blocks_min);
-    if (s->file->blocks_max) json_put_int(w, "blocks_max", s->file->blocks_max);
-    if (s->file->budget_s > 0) json_put_double(w, "budget_s", s->file->budget_s);
-    json_close_object(w);
-    /* A measurement has no key: when the answer is lost, the next life finds it. */
-    http_set_repeatable(s->http, false);
-    int rc = http_post(s->http, "/v1/measurements", w, &doc, err);
-    http_set_repeatable(s->http, true);
-    if (rc < 0) return -1;
-    const char *name = reply_text_or(doc, "id", "");
-    if (reply_check_id(name, "m", err) < 0) return -1;
-    *id = strdup(name);
-    return *id ? 0 : error_sys(err, ENOMEM, "measurement");
-}
 
 static int follow(struct sweep *s, const char *id, struct error *err) {
     _cleanup_json_ struct json *doc = NULL;
@@ -41,8 +21,15 @@ static int follow(struct sweep *s, const char *id, struct error *err) {
 }
 
 static int measure(struct sweep *s, char *const *versions, struct error *err) {
-    _cleanup_free_ char *id = NULL;
-    if (post(s, versions, &id, err) < 0) return -1;
+    const struct measure_wish wish = {.blocks_min = s->file->blocks_min,
+                                      .blocks_max = s->file->blocks_max,
+                                      .budget_s = s->file->budget_s > 0 ? s->file->budget_s : NAN,
+                                      .half_width = NAN};
+    /* A measurement has no key: when the answer is lost, the next life finds it. */
+    http_set_repeatable(s->http, false);
+    _cleanup_free_ char *id = measure_create(s->http, versions, &wish, err);
+    http_set_repeatable(s->http, true);
+    if (!id) return -1;
     progress_say(s->progress, "%s measures %zu versions", id, strv_len(versions));
     return follow(s, id, err);
 }
@@ -122,10 +109,10 @@ static int measure_step(struct sweep *s, size_t first, size_t end, struct error 
 static int is_race(struct sweep *s, const char *experiment, bool *out, struct error *err) {
     _cleanup_json_ struct json *e = NULL, *task = NULL;
     if (http_getf(s->http, &e, err, "/v1/experiments/%s", experiment) < 0) return -1;
-    _cleanup_free_ char *path = http_escape(reply_text_or(e, "task_dir", ""));
+    _cleanup_free_ char *path = http_task_path(e);
     if (!path) return error_sys(err, ENOMEM, "sweep");
     if (http_getf(s->http, &task, err, "/v1/tasks/%s", path) < 0) return -1;
-    *out = str_eq(reply_text_or(task, "kind", ""), "time-to-target");
+    *out = reply_is_race(task);
     return 0;
 }
 

@@ -41,37 +41,34 @@ static int find_start(struct sweep *s, const struct sweep_cell *c, char **out, s
     return 0;
 }
 
-static int put_experiment(struct sweep *s, const struct sweep_cell *c, struct json_writer *w,
-                          struct error *err) {
+/* The config of a cell, NULL for agents that have none. */
+static int cell_config(struct sweep *s, const struct sweep_cell *c, struct json **out,
+                       struct error *err) {
     _cleanup_free_ char *start = NULL;
-    const char *folder = str_starts(c->agent, "replay:") ? c->agent + strlen("replay:") : NULL;
-    if (find_start(s, c, &start, err) < 0) return -1;
-    json_open_object(w, NULL);
-    json_put_string(w, "task", c->task);
-    json_put_string(w, "agent", folder ? "replay" : c->agent);
-    if (folder) {
-        const char *slash = strrchr(folder, '/');
-        json_put_string(w, "label", slash && slash[1] ? slash + 1 : folder);
-    }
-    json_put_string(w, "key", c->key);
-    json_put_string(w, "sweep", s->file->name);
-    if (c->search && sweep_file_config(s->file, c, start, w, "config", err) < 0) return -1;
-    json_close_object(w);
-    return 0;
+    _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
+    if (!c->search) return 0;
+    if (!w) return error_sys(err, ENOMEM, "sweep");
+    if (find_start(s, c, &start, err) < 0 || sweep_file_config(s->file, c, start, w, NULL, err) < 0)
+        return -1;
+    *out = json_written(w, "config", err);
+    return *out ? 0 : -1;
 }
 
 /* Makes it, or finds it by its key. */
 static int open_cell(struct sweep *s, size_t i, struct error *err) {
     const struct sweep_cell *c = &s->file->cells[i];
     struct sweep_job *job = &s->jobs[i];
-    _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
-    _cleanup_json_ struct json *doc = NULL;
-    if (!w) return error_sys(err, ENOMEM, "sweep");
-    if (put_experiment(s, c, w, err) < 0 || http_post(s->http, "/v1/experiments", w, &doc, err) < 0)
-        return error_wrap(err, "%s", c->key);
-    const char *id = reply_text_or(doc, "id", "");
-    if (reply_check_id(id, "e", err) < 0) return -1;
-    job->experiment = strdup(id);
+    const char *folder = sweep_replay_folder(c), *label = agent_label(folder);
+    _cleanup_json_ struct json *config = NULL, *doc = NULL;
+    if (cell_config(s, c, &config, err) < 0) return error_wrap(err, "%s", c->key);
+    const struct agent_wish wish = {.task = c->task,
+                                    .agent = folder ? "replay" : c->agent,
+                                    .label = label ? label : folder,
+                                    .key = c->key,
+                                    .sweep = s->file->name,
+                                    .config = config};
+    if (agent_create(s->http, &wish, &doc, err) < 0) return error_wrap(err, "%s", c->key);
+    job->experiment = strdup(reply_text_or(doc, "id", ""));
     if (!job->experiment) return error_sys(err, ENOMEM, "sweep");
     if (!str_eq(reply_text_or(doc, "state", ""), "open")) {
         job->state = SWEEP_OVER;
@@ -84,14 +81,13 @@ static int open_cell(struct sweep *s, size_t i, struct error *err) {
 
 static int start_agent(struct sweep *s, size_t i, struct error *err) {
     struct sweep_job *job = &s->jobs[i];
-    const char *agent = s->file->cells[i].agent;
+    const char *agent = s->file->cells[i].agent, *dir = sweep_replay_folder(&s->file->cells[i]);
     _cleanup_free_ char *program = paths_program("paddock-agent", err);
     _cleanup_free_ char *folder = NULL;
     if (!program) return -1;
     char *argv[] = {program,         "--with-parent", "--agent", (char *)agent, "--experiment",
                     job->experiment, "--quiet",       NULL,      NULL,          NULL};
-    if (str_starts(agent, "replay:")) {
-        const char *dir = agent + strlen("replay:");
+    if (dir) {
         folder = dir[0] == '/' ? strdup(dir) : str_printf("%s/%s", s->file->dir, dir);
         if (!folder) return error_sys(err, ENOMEM, "sweep");
         argv[3] = (char *)"replay";

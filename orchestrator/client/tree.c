@@ -15,14 +15,7 @@ struct layout {
 };
 
 int64_t tree_number(const struct json *version, const char *key) {
-    const char *id = reply_text_or(version, key, "");
-    return reply_check_id(id, "ervm", NULL) == 0 ? strtoll(id + 1, NULL, 10) : 0;
-}
-
-static int by_number(const void *a, const void *b) {
-    int64_t x = tree_number(*(const struct json *const *)a, "id");
-    int64_t y = tree_number(*(const struct json *const *)b, "id");
-    return (x > y) - (x < y);
+    return reply_id_number(reply_text(version, key));
 }
 
 /* A parent has a smaller number than its child, so the search ends early. */
@@ -79,7 +72,7 @@ int tree_layout(const struct json *experiment, bool with_root, struct tree *out,
         const struct json *v = reply_at(experiment, "versions", i);
         if (tree_number(v, "id") > 0) versions[l.count++] = v;
     }
-    qsort(versions, l.count, sizeof *versions, by_number);
+    qsort(versions, l.count, sizeof *versions, reply_by_number);
     return add_children(&l, 0, 0, "") < 0 ? error_sys(err, ENOMEM, "tree") : 0;
 }
 

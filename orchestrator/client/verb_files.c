@@ -4,6 +4,7 @@
 #include "images/archive.h"
 #include "orchestrator/client/cli.h"
 #include "orchestrator/client/ledger.h"
+#include "orchestrator/client/progress.h"
 #include "orchestrator/client/reply.h"
 
 #include <fcntl.h>
@@ -32,14 +33,7 @@ static void put_diff_line(const char *line, size_t len, bool colour, struct buf 
                         : line[0] == '@' ? "\033[36m"
                                          : NULL;
     if (paint && len > 0) buf_puts(out, paint);
-    for (const char *end = line + len; line < end;) {
-        const char *tab = memchr(line, '\t', (size_t)(end - line));
-        size_t n = (size_t)((tab ? tab : end) - line);
-        _cleanup_free_ char *clean = str_printable(line, n);
-        buf_puts(out, clean ? clean : "");
-        if (tab) buf_putc(out, '\t');
-        line += n + (tab != NULL);
-    }
+    progress_lines(line, len, out);
     buf_puts(out, paint && len > 0 ? "\033[0m\n" : "\n");
 }
 

@@ -2,6 +2,7 @@
 #include "common/cleanup.h"
 #include "orchestrator/client/cli.h"
 #include "orchestrator/client/interrupt.h"
+#include "orchestrator/client/progress.h"
 #include "orchestrator/client/reply.h"
 
 #include <string.h>
@@ -34,27 +35,6 @@ struct reader {
     bool over; /* the run is over and everything was read */
 };
 
-/* Lines and tabs are kept; everything else that drives a terminal is not. A
- * UTF-8 sequence cut at the end of a chunk shows as escapes: it is a log. */
-static int put_chunk(const struct reader *r, const struct buf *chunk, struct buf *out,
-                     struct error *err) {
-    if (r->raw) {
-        buf_append(out, buf_text(chunk), chunk->len);
-        return 0;
-    }
-    const char *text = buf_text(chunk);
-    for (size_t at = 0; at < chunk->len;) {
-        size_t n = 0;
-        while (at + n < chunk->len && text[at + n] != '\n' && text[at + n] != '\t') n++;
-        _cleanup_free_ char *clean = str_printable(text + at, n);
-        if (!clean) return error_sys(err, ENOMEM, "logs");
-        buf_puts(out, clean);
-        if (at + n < chunk->len) buf_putc(out, text[at + n]);
-        at += n + 1;
-    }
-    return 0;
-}
-
 static int read_chunk(struct reader *r, struct buf *out, struct error *err) {
     char state[32] = "";
     _cleanup_buf_ struct buf chunk = {0};
@@ -64,7 +44,10 @@ static int read_chunk(struct reader *r, struct buf *out, struct error *err) {
     if (http_bytes(r->http, path, &chunk, state, err) < 0) return -1;
     r->offset += (int64_t)chunk.len;
     r->over = chunk.len == 0 && !str_eq(state, "running");
-    return put_chunk(r, &chunk, out, err) < 0 ? -1 : (int)(chunk.len > 0);
+    if (r->raw) buf_append(out, buf_text(&chunk), chunk.len);
+    else progress_lines(buf_text(&chunk), chunk.len, out);
+    if (buf_failed(out)) return error_sys(err, ENOMEM, "logs");
+    return (int)(chunk.len > 0);
 }
 
 /* To where the stream is now. */

@@ -112,7 +112,8 @@ static int measure_best(struct session *s, const struct args *args, struct error
         progress_say(&s->progress, "no version is valid: there is nothing to measure");
         return 0;
     }
-    _cleanup_free_ char *id = measure_create(s->race.http, best, args, err);
+    const struct measure_wish wish = measure_wish_of(args);
+    _cleanup_free_ char *id = measure_create(s->race.http, best, &wish, err);
     if (!id) return -1;
     progress_say(&s->progress, "%s measures the best valid versions of each experiment (%zu)", id,
                  strv_len(best));
@@ -153,8 +154,7 @@ static int print_started(const struct cli *cli, struct session *s, struct error 
 }
 
 static bool is_scored(const struct session *s, const struct args *args) {
-    return !args_given(args, "no-score") &&
-           str_eq(reply_text_or(s->task, "kind", "time-to-target"), "time-to-target");
+    return !args_given(args, "no-score") && reply_is_race(s->task);
 }
 
 static int race_to_the_end(struct session *s, const struct args *args, struct error *err) {
@@ -168,8 +168,8 @@ static int race_to_the_end(struct session *s, const struct args *args, struct er
 static int run(struct cli *cli, const struct args *args, struct error *err) {
     _cleanup_(session_clear) struct session s = {.progress = {.fd = -1}};
     if (parse_agents(&s, args_list(args, "agent"), err) < 0) return -1;
-    s.race.coder = args_text(args, "coder");
-    s.race.coder_mounts = args_list(args, "coder-mount");
+    s.race.coder =
+        (struct agent_coder_wish){args_text(args, "coder"), args_list(args, "coder-mount")};
     interrupt_watch();
     progress_open(&s.progress, args_given(args, "quiet"));
     s.race.progress = &s.progress;

@@ -51,7 +51,8 @@ static int run(struct cli *cli, const struct args *args, struct error *err) {
     for (char *const *id = args->operands; *id; id++)
         if (reply_check_id(*id, "v", err) < 0) return -1;
     struct http *http = cli_http(cli, err);
-    _cleanup_free_ char *id = http ? measure_create(http, args->operands, args, err) : NULL;
+    const struct measure_wish wish = measure_wish_of(args);
+    _cleanup_free_ char *id = http ? measure_create(http, args->operands, &wish, err) : NULL;
     if (!id) return -1;
     if (args_given(args, "no-wait")) return print_id(cli, http, id, err);
     interrupt_watch();

@@ -9,7 +9,6 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define PATIENCE_S 300 /* a daemon that is restarted is no reason to give up */
 
@@ -21,22 +20,13 @@ static const struct arg args_sweep[] = {
 
 /* A name without a slash and ".json" is one of the shipped sweeps. */
 static char *find_file(const char *given, struct error *err) {
-    static const char *const places[] = {"../share/paddock/sweeps",
-                                         "../orchestrator/client/sweeps"};
     if (strchr(given, '/') || str_ends(given, ".json")) return strdup(given);
-    _cleanup_free_ char *program = paths_program("paddock-agent", err);
-    char *slash = program ? strrchr(program, '/') : NULL;
-    if (!slash) return NULL;
-    *slash = '\0';
-    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-        char *path = str_printf("%s/%s/%s.json", program, places[i], given);
-        struct stat st;
-        if (path && stat(path, &st) == 0) return path;
-        free(path);
-    }
-    error_set(err, ERROR_NOT_FOUND, "there is no sweep %s: neither a file (with .json) nor shipped",
-              given);
-    return NULL;
+    _cleanup_free_ char *name = str_printf("%s.json", given);
+    char *path = name ? paths_shipped("sweeps", "orchestrator/client/sweeps", name, NULL) : NULL;
+    if (!path)
+        error_set(err, ERROR_NOT_FOUND,
+                  "there is no sweep %s: neither a file (with .json) nor shipped", given);
+    return path;
 }
 
 static int print_cells(const struct cli *cli, const struct sweep_file *f, struct error *err) {

@@ -122,23 +122,14 @@ char *paths_resident(const char *socket, struct error *err) {
     return socket_path(str_printf("%s-launch", socket), err);
 }
 
-/* The folder this program lies in. */
-static char *own_dir(struct error *err) {
-    char exe[PATH_MAX];
-    ssize_t len = readlink("/proc/self/exe", exe, sizeof exe - 1);
-    if (len < 0) {
-        error_sys(err, errno, "/proc/self/exe");
-        return NULL;
-    }
-    exe[len] = '\0';
-    char *slash = strrchr(exe, '/');
-    if (slash) *slash = '\0';
-    return checked(strdup(exe), err);
+/* The folder of the programs. */
+static char *bin_dir(struct error *err) {
+    const char *set = setting("PADDOCK_BIN");
+    return set ? paths_absolute(set, err) : program_dir(err);
 }
 
 char *paths_program(const char *name, struct error *err) {
-    const char *set = setting("PADDOCK_BIN");
-    _cleanup_free_ char *dir = set ? paths_absolute(set, err) : own_dir(err);
+    _cleanup_free_ char *dir = bin_dir(err);
     if (!dir) return NULL;
     char *path = checked(path_join(dir, name), err);
     if (path && access(path, X_OK) < 0) {
@@ -147,4 +138,23 @@ char *paths_program(const char *name, struct error *err) {
         return NULL;
     }
     return path;
+}
+
+char *paths_shipped(const char *installed, const char *source, const char *name,
+                    struct error *err) {
+    const char *const places[] = {"../share/paddock/", installed, "../", source};
+    _cleanup_free_ char *bin = bin_dir(err);
+    for (size_t i = 0; bin && i < ARRAY_SIZE(places); i += 2) {
+        _cleanup_free_ char *path = str_printf("%s/%s%s%s%s", bin, places[i], places[i + 1],
+                                               name ? "/" : "", name ? name : "");
+        if (!path) {
+            error_sys(err, ENOMEM, "%s", installed);
+            return NULL;
+        }
+        if (access(path, F_OK) == 0) return steal_ptr(&path);
+    }
+    if (bin)
+        error_set(err, ERROR_NOT_FOUND, "the shipped %s are not beside the programs in %s",
+                  installed, bin);
+    return NULL;
 }

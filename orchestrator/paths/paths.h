@@ -36,6 +36,11 @@ char *paths_resident(const char *socket, struct error *err);
  * ERROR_NOT_FOUND when it is not there or not executable. */
 char *paths_program(const char *name, struct error *err);
 
+/* What is shipped beside the programs: the folder share/paddock/<installed>, or
+ * <source> of a build within its source tree; with a name, that file in it.
+ * ERROR_NOT_FOUND when it is in neither. */
+char *paths_shipped(const char *installed, const char *source, const char *name, struct error *err);
+
 /* The folders that hold what users configure, the one that counts first: $PADDOCK_CONFIG
  * alone, else $XDG_CONFIG_HOME/paddock or ~/.config/paddock, then /etc/paddock. A
  * NULL-terminated list (strv_free()); none of them needs to exist. */

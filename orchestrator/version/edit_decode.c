@@ -108,17 +108,8 @@ int edits_decode(const struct json *array, struct edit **out, size_t *count, str
     return 0;
 }
 
-static bool is_text(const char *data, size_t len) {
-    for (size_t i = 0; i < len;) {
-        size_t n = data[i] ? utf8_sequence((const unsigned char *)data + i, len - i) : 0;
-        if (n == 0) return false;
-        i += n;
-    }
-    return true;
-}
-
 static void put_content(struct json_writer *w, const struct edit *e) {
-    if (is_text(e->content, e->len)) {
+    if (utf8_is_text(e->content, e->len)) {
         json_put_bytes(w, "content", e->content, e->len);
         return;
     }

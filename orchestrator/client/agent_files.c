@@ -1,32 +1,38 @@
-/* One version's files as edits of another's (declared in agent_brief.h). */
+#include "orchestrator/client/agent_files.h"
+
 #include "common/cleanup.h"
-#include "orchestrator/client/agent_brief.h"
 #include "orchestrator/client/reply.h"
 #include "tasks/task.h"
 
 #include <string.h>
 
-/* The task's own word on what may be edited. */
-struct patterns {
-    char **editable;
-};
-
-static void patterns_clear(struct patterns *p) {
-    strv_free(p->editable);
-}
-
-static int read_patterns(const struct json *task, struct patterns *out, struct error *err) {
+int agent_files_patterns(const struct json *task, char ***out, struct error *err) {
     for (size_t i = 0; i < reply_count(task, "editable"); i++)
-        if (strv_push(&out->editable, reply_text_or(reply_at(task, "editable", i), "", "")) < 0)
+        if (strv_push(out, reply_text_or(reply_at(task, "editable", i), "", "")) < 0)
             return error_sys(err, ENOMEM, "task");
     return 0;
 }
 
-static bool may_edit(const struct patterns *p, const struct json *file) {
-    const struct task rules = {.editable = p->editable};
-    return p->editable && !str_eq(reply_text_or(file, "mode", ""), "120000") &&
+bool agent_files_is_link(const struct json *file) {
+    return str_eq(reply_text(file, "mode"), "120000");
+}
+
+bool agent_files_may_edit(char *const *patterns, const struct json *file) {
+    const struct task rules = {.editable = (char **)patterns};
+    return patterns && !agent_files_is_link(file) &&
            task_may_edit(&rules, reply_text_or(file, "path", ""));
 }
+
+int agent_files_read(struct agent *a, const char *version, const char *path, struct buf *out,
+                     struct error *err) {
+    _cleanup_free_ char *escaped = http_escape(path);
+    _cleanup_free_ char *url =
+        escaped ? str_printf("/v1/versions/%s/file?path=%s", version, escaped) : NULL;
+    if (!url) return error_sys(err, ENOMEM, "%s", path);
+    return http_bytes(a->http, url, out, NULL, err);
+}
+
+/* ---- one version as edits of another ---- */
 
 static const struct json *find_file(const struct json *files, const char *path) {
     for (size_t i = 0; i < reply_count(files, "files"); i++)
@@ -38,11 +44,7 @@ static const struct json *find_file(const struct json *files, const char *path) 
 static int put_write(struct agent *a, const char *version, const char *path, struct json_writer *w,
                      struct error *err) {
     _cleanup_buf_ struct buf bytes = {0};
-    _cleanup_free_ char *escaped = http_escape(path);
-    _cleanup_free_ char *url =
-        escaped ? str_printf("/v1/versions/%s/file?path=%s", version, escaped) : NULL;
-    if (!url) return error_sys(err, ENOMEM, "%s", path);
-    if (http_bytes(a->http, url, &bytes, NULL, err) < 0) return -1;
+    if (agent_files_read(a, version, path, &bytes, err) < 0) return -1;
     /* An edit is text; what a version holds was text when it was submitted. */
     if (strlen(buf_text(&bytes)) != bytes.len)
         return error_set(err, ERROR_UNSUPPORTED, "%s of %s is no text", path, version);
@@ -54,14 +56,13 @@ static int put_write(struct agent *a, const char *version, const char *path, str
     return 0;
 }
 
-static int put_edits(struct agent *a, const struct patterns *p, const char *to,
-                     const struct json *old, const struct json *new, struct json_writer *w,
-                     struct error *err) {
+static int put_edits(struct agent *a, char *const *patterns, const char *to, const struct json *old,
+                     const struct json *new, struct json_writer *w, struct error *err) {
     for (size_t i = 0; i < reply_count(new, "files"); i++) {
         const struct json *file = reply_at(new, "files", i);
         const char *path = reply_text_or(file, "path", "");
         const struct json *was = find_file(old, path);
-        if (!may_edit(p, file) ||
+        if (!agent_files_may_edit(patterns, file) ||
             (was && str_eq(reply_text(was, "sha256"), reply_text(file, "sha256"))))
             continue;
         if (put_write(a, to, path, w, err) < 0) return -1;
@@ -69,7 +70,7 @@ static int put_edits(struct agent *a, const struct patterns *p, const char *to,
     for (size_t i = 0; i < reply_count(old, "files"); i++) {
         const struct json *file = reply_at(old, "files", i);
         const char *path = reply_text_or(file, "path", "");
-        if (!may_edit(p, file) || find_file(new, path)) continue;
+        if (!agent_files_may_edit(patterns, file) || find_file(new, path)) continue;
         json_open_object(w, NULL);
         json_put_string(w, "op", "delete");
         json_put_string(w, "path", path);
@@ -78,21 +79,19 @@ static int put_edits(struct agent *a, const struct patterns *p, const char *to,
     return 0;
 }
 
-int agent_brief_edits(struct agent *a, const char *from, const char *to, struct json **out,
+int agent_files_edits(struct agent *a, const char *from, const char *to, struct json **out,
                       struct error *err) {
-    _cleanup_(patterns_clear) struct patterns p = {0};
+    _cleanup_strv_ char **patterns = NULL;
     _cleanup_json_ struct json *old = NULL, *new = NULL;
     _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
     if (!w) return error_sys(err, ENOMEM, "edits");
-    if (read_patterns(a->task, &p, err) < 0 ||
+    if (agent_files_patterns(a->task, &patterns, err) < 0 ||
         http_getf(a->http, &old, err, "/v1/versions/%s/files", from) < 0 ||
         http_getf(a->http, &new, err, "/v1/versions/%s/files", to) < 0)
         return -1;
     json_open_array(w, NULL);
-    if (put_edits(a, &p, to, old, new, w, err) < 0) return -1;
+    if (put_edits(a, patterns, to, old, new, w, err) < 0) return -1;
     json_close_array(w);
-    size_t len = 0;
-    const char *text = json_writer_text(w, &len);
-    *out = text ? json_parse("edits", text, len, err) : NULL;
+    *out = json_written(w, "edits", err);
     return *out ? 0 : -1;
 }
