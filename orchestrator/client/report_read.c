@@ -87,7 +87,7 @@ static bool read_score(const struct json *v, struct report_score *s) {
 
 /* What the agent says of it: the idea was its hypothesis, so the summary comes after. */
 static bool read_note(const struct json *v, struct report_version *out) {
-    const char *key = reply_text(v, "note.summary") ? "note.summary" : "note.change_summary";
+    const char *key = reply_text(v, "note.summary") ? "note.summary" : "note.change";
     return take(v, "note.kind", &out->kind) && take(v, key, &out->summary);
 }
 
