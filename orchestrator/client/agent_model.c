@@ -253,11 +253,11 @@ static int play(struct agent *a, const struct json *experiment, struct agent_end
 #define CONFIG_MAX ((size_t)64 << 10)
 
 /* The document with another coder. */
-static struct json *with_coder(const struct json *doc, const struct agent_coder_wish *coder,
-                               struct error *err) {
+static struct json *with_coder(const char *path, const struct json *doc,
+                               const struct agent_coder_wish *coder, struct error *err) {
     static const char *const mine[] = {"coder", "coder_mounts", NULL};
     _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
-    if (!w) return json_written(w, "config", err);
+    if (!w) return json_written(w, path, err);
     json_open_object(w, NULL);
     for (size_t i = 0; json_type(doc) == JSON_OBJECT && i < json_count(doc); i++) {
         const char *key = json_key_at(doc, i);
@@ -268,7 +268,7 @@ static struct json *with_coder(const struct json *doc, const struct agent_coder_
     if (coder->coder) json_put_string(w, mine[0], coder->coder);
     if (coder->mounts) json_put_strv(w, mine[1], coder->mounts);
     json_close_object(w);
-    return json_written(w, "config", err);
+    return json_written(w, path, err);
 }
 
 int agent_model_config(const char *path, const struct agent_coder_wish *coder, struct json **out,
@@ -276,7 +276,7 @@ int agent_model_config(const char *path, const struct agent_coder_wish *coder, s
     _cleanup_agent_config_ struct agent_config checked = {0};
     _cleanup_json_writer_ struct json_writer *w = json_writer_new(false);
     _cleanup_json_ struct json *read = json_load(path, CONFIG_MAX, err);
-    _cleanup_json_ struct json *doc = read ? with_coder(read, coder, err) : NULL;
+    _cleanup_json_ struct json *doc = read ? with_coder(path, read, coder, err) : NULL;
     if (!doc || agent_config_decode(doc, &checked, err) < 0) return -1;
     _cleanup_free_ char *whole = realpath(path, NULL);
     if (!whole || !w) return error_sys(err, errno, "%s", path);
