@@ -89,8 +89,9 @@ measure() {
 runs_of() { get '/v1/runs?limit=1000' | jq --arg m "$1" '[.runs[] | select(.measurement == $m and .phase == "train")]'; }
 kill_daemon() { { kill -9 "$daemon" && wait "$daemon"; } 2>/dev/null; }
 
-# No two readings of the gauge are equal to the nanosecond: every run is outside.
-task restless '{"gauge_cpu": 0}'
+# Two readings of a gauge are seldom equal to the nanosecond, those of both never: every
+# run is outside.
+task restless '{"gauge_cpu": 0, "gauge_memory": 0}'
 task hogged '{"foreign_cpu": 0.6}'
 start || { not_ok "the daemon starts" "$(tail -5 "$dir/log")" && exit 1; }
 
@@ -106,9 +107,9 @@ is "a measurement ends although no run counts" "done complete" \
     "$(until_is 120 "/v1/measurements/$m" .state "done") $(get "/v1/measurements/$m" | jq -r .outcome)"
 doc=$(get "/v1/measurements/$m")
 runs=$(runs_of "$m")
-outside=$(jq '[.[] | select(.reason // "" | startswith("gauge_cpu: "))]' <<<"$runs")
+outside=$(jq '[.[] | select(.reason // "" | startswith("gauge_"))]' <<<"$runs")
 is "no slot has a time" "6 true" "$(jq -r '"\(.slots | length) \(.slots | all(.state == "void" and .outcome == "void" and .wall_s == null))"' <<<"$doc")"
-has "… and each says why" '^gauge_cpu: the speed of the cpu changed by' "$(jq -r '.slots[0].reason' <<<"$doc")"
+has "… and each says why" '^gauge_(cpu|memory): the speed of the (cpu|memory) changed by' "$(jq -r '.slots[0].reason' <<<"$doc")"
 is "their blocks are left out" 2 "$(jq .blocks_left_out <<<"$doc")"
 has "… as the reason for the end says" '2 of them left out' "$(jq -r .reason <<<"$doc")"
 is "each slot was run three times, kill -9 or not" "18 true" "$(jq -r '"\(length) \(all(.state == "void"))"' <<<"$outside")"
@@ -124,7 +125,7 @@ is "some daemon knew what it used itself" true "$(jq 'any(.daemon_cpu_ns != null
 is "the fingerprint is of this machine and task" "$(uname -r) $(jq -r .task_digest <<<"$doc")" \
     "$(jq -r '.fingerprint | "\(.kernel) \(.task_digest)"' <<<"$doc")"
 shown=$("$PADDOCK_BIN/paddock" show "$m" 2>&1)
-is "paddock show lists the void runs" 18 "$(sed -n '/^Void runs/,/^Scores/p' <<<"$shown" | grep -c 'gauge_cpu: ')"
+is "paddock show lists the void runs" 18 "$(sed -n '/^Void runs/,/^Scores/p' <<<"$shown" | grep -cE 'gauge_(cpu|memory): ')"
 is "… and has the fingerprint as JSON" "$(uname -r)" "$("$PADDOCK_BIN/paddock" show "$m" --json | jq -r .fingerprint.kernel)"
 
 # ---- a neighbour comes and goes ----
