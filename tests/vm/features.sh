@@ -200,7 +200,7 @@ exec 9<&-
 if [ -n "$unified" ]; then
     launch '["true"]'
     is "pressure is recorded" "true" "$(field '.pressure_cpu_ns >= 0 and .pressure_memory_ns >= 0 and .pressure_io_ns >= 0')"
-    doctor=$("$bin/paddock" doctor --json 2>/dev/null)
+    doctor=$("$bin/paddock" doctor --json)
     for name in CLONE_INTO_CGROUP cgroup.kill; do
         is "$name works" yes "$(jq -r ".machine.checks[] | select(.name == \"$name\") | .state" <<<"$doctor")"
     done
