@@ -28,7 +28,8 @@ static void put_numbers(const struct score *s, struct buf *out) {
         line(out, "FSR", "none");
         return;
     }
-    if (i->bounded)
+    if (!isfinite(i->estimate)) line(out, "FSR", "none: there is no gap");
+    else if (i->bounded)
         line(out, "FSR", "%.3f, %g %% interval %.3f to %.3f", i->estimate, 100 * i->level, i->low,
              i->high);
     else line(out, "FSR", "%.3f, the interval is unbounded", i->estimate);

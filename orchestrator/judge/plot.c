@@ -256,7 +256,8 @@ static void put_description(const struct plot *p) {
     buf_puts(p->out, ". Outcome: ");
     plot_text(s->outcome, p->out);
     const struct fsr_interval *i = &s->estimate.i;
-    if (s->has_estimate && i->bounded)
+    if (s->has_estimate && !isfinite(i->estimate)) buf_puts(p->out, ", no FSR: there is no gap");
+    else if (s->has_estimate && i->bounded)
         buf_printf(p->out, ", FSR %.3f, 95 %% interval from %.3f to %.3f", i->estimate, i->low,
                    i->high);
     else if (s->has_estimate) buf_printf(p->out, ", FSR %.3f, unbounded", i->estimate);

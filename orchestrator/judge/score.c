@@ -273,7 +273,7 @@ static int decode_estimate(const struct json *v, struct score_estimate *e, struc
     json_get_int(&r, "arms", JSON_REQUIRED, 3, SCORE_ARMS_MAX, &arms);
     i->trimmed = get_bool(&r, "trimmed");
     i->bounded = get_bool(&r, "bounded");
-    i->estimate = get_number(&r, "fsr");
+    i->estimate = i->bounded ? need_number(&r, "fsr") : get_number(&r, "fsr");
     i->low = i->bounded ? need_number(&r, "low") : get_number(&r, "low");
     i->high = i->bounded ? need_number(&r, "high") : get_number(&r, "high");
     i->mean_a = need_number(&r, "mean_a_s");

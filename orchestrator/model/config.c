@@ -3,6 +3,7 @@
 #include "common/cleanup.h"
 #include "orchestrator/model/protocol.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <math.h>
 #include <string.h>
@@ -170,9 +171,11 @@ static int read_retries(const struct json *v, struct model_config *c, struct err
     return json_object_end(&r);
 }
 
+/* An address, not what a name begins with: 127.example.org is anywhere. */
 static bool is_loopback(const char *host) {
-    return strcasecmp(host, "localhost") == 0 || str_starts(host, "127.") ||
-           strcmp(host, "[::1]") == 0;
+    struct in_addr a;
+    return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+           (inet_pton(AF_INET, host, &a) == 1 && ntohl(a.s_addr) >> 24 == 127);
 }
 
 static void check_url_parts(struct json_reader *r, const struct json *at, CURLU *u,
@@ -181,7 +184,7 @@ static void check_url_parts(struct json_reader *r, const struct json *at, CURLU 
     if (curl_url_set(u, CURLUPART_URL, c->url, 0) != CURLUE_OK ||
         curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
         curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
-        (strcmp(scheme, "https") != 0 && strcmp(scheme, "http") != 0))
+        (!str_starts(c->url, "https://") && !str_starts(c->url, "http://")))
         json_reader_fail(r, at, "must be a URL that begins with https:// or http://");
     else if (curl_url_get(u, CURLUPART_USER, &other, 0) == CURLUE_OK ||
              curl_url_get(u, CURLUPART_QUERY, &other, 0) == CURLUE_OK ||

@@ -88,11 +88,15 @@ static void urls_are_checked(void **state) {
     refuses("{" O ", \"url\": \"not a url\"}", "$.url: must be a URL");
     refuses("{" O ", \"url\": \"https://me:pass@x/v1\"}", "$.url: must have no user");
     refuses("{" O ", \"url\": \"https://x/v1?a=b\"}", "$.url: must have no user");
+    refuses("{" O ", \"url\": \"httP://x/v1\"}", "$.url: must be a URL");
     refuses("{" O ", \"url\": \"http://x/v1\", \"key\": {\"env\": \"K\"}}", "unencrypted");
+    refuses("{" O ", \"url\": \"http://127.example.org/v1\", \"key\": {\"env\": \"K\"}}",
+            "unencrypted");
     static const char *const good[] = {
         "{" O ", \"url\": \"http://x/v1\"}",
         "{" O ", \"url\": \"http://x/v1\", \"key\": {\"env\": \"K\"}, \"insecure_http\": true}",
         "{" O ", \"url\": \"http://localhost:8000/v1\", \"key\": {\"env\": \"K\"}}",
+        "{" O ", \"url\": \"http://127.0.0.2:8000/v1\", \"key\": {\"env\": \"K\"}}",
         "{" O ", \"url\": \"http://[::1]:8000/v1\", \"key\": {\"env\": \"K\"}}"};
     for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
         _cleanup_model_config_ struct model_config c = {0};
