@@ -87,10 +87,13 @@ static int on_bool(void *ctx, int value) {
     return v != NULL;
 }
 
+/* yajl lets overlong forms and surrogates through, which no writer gives back as they
+ * were: what is taken must be what can be said again. */
 static int on_text(struct builder *b, enum json_type type, const char *text, size_t len) {
     struct json *v = add_value(b, type);
     if (!v) return 0;
     if (memchr(text, 0, len)) return json_error(v, b->err, "has a NUL character inside"), 0;
+    if (!utf8_is_text(text, len)) return json_error(v, b->err, "is not valid UTF-8"), 0;
     v->text = strndup(text, len);
     if (!v->text) return error_sys(b->err, ENOMEM, "%s", b->source), 0;
     return 1;
@@ -155,6 +158,8 @@ static int on_close_object(void *ctx) {
 static int on_key(void *ctx, const unsigned char *key, size_t len) {
     struct builder *b = ctx;
     if (memchr(key, 0, len)) return json_error(b->open, b->err, "a key has a NUL inside"), 0;
+    if (!utf8_is_text((const char *)key, len))
+        return json_error(b->open, b->err, "a key is not valid UTF-8"), 0;
     free(b->key);
     b->key = strndup((const char *)key, len);
     if (!b->key) return error_sys(b->err, ENOMEM, "%s", b->source), 0;

@@ -31,6 +31,9 @@ static void syntax_errors_name_source_and_line(void **state) {
     refused("", "f.json: line 1: parse error: premature EOF");
     refused("{\"a\":1,\"b\":2,\"a\":3}", "f.json: $.a: given twice");
     refused("[\"x\\u0000y\"]", "f.json: $[0]: has a NUL character inside");
+    refused("[\"x\xC0\xB8y\"]", "f.json: $[0]: is not valid UTF-8");
+    refused("[\"\xED\xA0\x80\"]", "f.json: $[0]: is not valid UTF-8");
+    refused("{\"\xC0\xB8\": 1}", "f.json: $: a key is not valid UTF-8");
 }
 
 static void depth_is_bounded(void **state) {
