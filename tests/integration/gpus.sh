@@ -83,6 +83,7 @@ file() { printf '%s/runs/%s/%s' "$state" "$1" "$2"; }
 # The states of the two GPUs.
 gpus() { get /v1/gpus | jq -r '[.gpus[].state] | join(" ")'; }
 
+# shellcheck disable=SC2016
 printf '#!/bin/sh\n[ "$1" = scrub ] && echo "{}" && exit\ncat "%s/rates"\n' "$dir" >"$dir/gauge"
 chmod +x "$dir/gauge"
 echo '{"gemm_tflops": 700}' >"$dir/rates"
@@ -194,6 +195,12 @@ printf '{"lanes": [{"name": "a", "cpus": "0", "gpus": ["1"]}]}' >"$dir/lanes.jso
 start --lanes "$dir/lanes.json"
 is "a lane has the GPUs that are named" "null a" "$(get /v1/gpus | jq -r '[.gpus[].lane | tostring] | join(" ")')"
 stop
+
+# The script for machines with GPUs, as far as this one goes.
+./dev gpu-test --out "$dir/test.json" >/dev/null
+is "gpu-test tells of each step" "ok" "$(jq -r '.rows[] | select(.name == "inventory") | .state' "$dir/test.json")"
+PADDOCK_NVML=/nowhere.so ./dev gpu-test --out "$dir/none.json" >"$dir/none"
+is "… and has nothing to tell without a GPU" "77 no" "$? $([ -e "$dir/none.json" ] && echo yes || echo no)"
 
 # Without a driver.
 PADDOCK_NVML=/nowhere.so start
