@@ -22,6 +22,19 @@ static void gpu_run_free(struct execution *x) {
     x->gpus = NULL;
 }
 
+/* Whether any lane has so many. */
+static int check(struct daemon *d, int64_t count, struct error *err) {
+    struct lane_state lane;
+    if (count == 0) return 0;
+    for (size_t i = 0; lanes_state(d, i, &lane); i++) {
+        if (lane.config->role != LANE_ROLE_TIMED) continue;
+        struct gpu_choice from = {.all = lane.all_gpus, .names = lane.config->gpus};
+        error_clear(err);
+        if (gpu_pool_check(d->gpus, &from, count, err) == 0) return 0;
+    }
+    return -1;
+}
+
 int gpu_run_take(struct execution *x, const char *phase, struct error *err) {
     int64_t needed = gpu_run_needed(x->task, phase);
     gpu_run_drop(x);
@@ -33,7 +46,16 @@ int gpu_run_take(struct execution *x, const char *phase, struct error *err) {
     snprintf(x->gpus->holder, sizeof x->gpus->holder, "%c%" PRId64 "-%s", measured ? 'm' : 'v',
              measured ? x->owner.measurement : x->owner.version, phase);
     x->gpus->timed = strcmp(phase, "train") == 0;
-    return gpu_pool_take(x->d->gpus, &from, needed, x->gpus->holder, &x->gpus->uuids, err);
+    int rc = gpu_pool_take(x->d->gpus, &from, needed, x->gpus->holder, &x->gpus->uuids, err);
+    if (rc < 0) x->gpus->holder[0] = '\0';
+    /* A lane that has too few takes nothing from one that has them. */
+    _cleanup_error_ struct error other = {0};
+    if (rc < 0 && err->kind == ERROR_UNSUPPORTED && check(x->d, needed, &other) == 0) {
+        error_clear(err);
+        return error_set(err, ERROR_BUSY, "lane %s has too few GPUs, another has them",
+                         x->lane->config->name);
+    }
+    return rc;
 }
 
 static void gauge_all(struct gpu_run *g, const char *verb, struct gpu_gauge *out) {
@@ -115,18 +137,6 @@ void gpu_run_judge(struct execution *x, struct run_row *row) {
     row->reason =
         strdup(x->gpus ? x->gpus->fault : "nobody watched its GPUs: paddockd was away meanwhile");
     row->state = RUN_VOID;
-}
-
-static int check(struct daemon *d, int64_t count, struct error *err) {
-    struct lane_state lane;
-    if (count == 0) return 0;
-    for (size_t i = 0; lanes_state(d, i, &lane); i++) {
-        if (lane.config->role != LANE_ROLE_TIMED) continue;
-        struct gpu_choice from = {.all = lane.all_gpus, .names = lane.config->gpus};
-        error_clear(err);
-        if (gpu_pool_check(d->gpus, &from, count, err) == 0) return 0;
-    }
-    return -1;
 }
 
 int gpu_run_check(struct daemon *d, const struct task *t, struct error *err) {

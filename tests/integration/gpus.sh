@@ -195,7 +195,6 @@ printf '{"lanes": [{"name": "a", "cpus": "0", "gpus": ["1"]}]}' >"$dir/lanes.jso
 start --lanes "$dir/lanes.json"
 is "a lane has the GPUs that are named" "null a" "$(get /v1/gpus | jq -r '[.gpus[].lane | tostring] | join(" ")')"
 stop
-
 # The script for machines with GPUs, as far as this one goes.
 ./dev gpu-test --out "$dir/test.json" >/dev/null
 is "gpu-test tells of each step" "ok" "$(jq -r '.rows[] | select(.name == "inventory") | .state' "$dir/test.json")"
