@@ -62,7 +62,8 @@ static void annotate(const struct lanes *all, const struct lane *l, struct queue
         jobs[i].leased = is_leased(all, &jobs[i]);
         for (size_t k = 0; k < all->rest_count; k++) {
             const struct rest *r = &all->rests[k];
-            bool ours = r->kind == jobs[i].kind && r->id == jobs[i].id && (!r->lane || r->lane == l);
+            bool ours =
+                r->kind == jobs[i].kind && r->id == jobs[i].id && (!r->lane || r->lane == l);
             if (ours && r->until > jobs[i].not_before) jobs[i].not_before = r->until;
         }
     }
