@@ -184,7 +184,7 @@ struct Product {
     size_t a_step, b_step, c_step;
     const float *extra; /* as c, where the epilogue reads another matrix */
     float *active;      /* as c, where it writes one */
-    float alpha, beta;
+    float alpha = 1, beta = 0;
 };
 
 /* Squared ReLU: no tanh, and sparse */
