@@ -40,7 +40,7 @@ constexpr int HIDDEN = 4 * DIM;   /* width inside the feed-forward block */
 
 constexpr int BATCH = 64; /* sequences per step */
 constexpr int ROWS = BATCH * CTX;
-constexpr int STEPS = 600;
+constexpr int STEPS = 300;
 constexpr float LEARNING_RATE = 6e-3f; /* of Adam: embedding and head */
 constexpr float MUON_RATE = 0.02f, MUON_MOMENTUM = 0.9f;
 constexpr int MUON_ROUNDS = 5;
