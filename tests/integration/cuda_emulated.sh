@@ -41,6 +41,21 @@ while len(out) < 20000:
 print(" ".join(out))
 END
 
+# What the gauge is asked; one line of out/said for each.
+mkdir "$work/gauge"
+cat >"$work/gauge/asks.sh" <<'END'
+g=GPU-00000000-0000-0000-0000-00000000000
+export CUDA_EMULATE_DEVICES=2 CUDA_EMULATE_MEMORY=8388608
+{
+    ./gpt measure ${g}1
+    ./gpt scrub ${g}0
+    CUDA_EMULATE_DEVICES=0 ./gpt measure ${g}0 || echo "exit $?"
+    ./gpt measure ${g}7 || echo "exit $?"
+    ./wrong measure ${g}0 || echo "exit $?"
+    ./gpt scrub 'GPU-"' || echo "exit $?"
+} >out/said
+END
+
 settings() { # RECORD STEPS: the constants of a small program
     local s="$small STEPS=$2"
     [ "$1" -eq 1 ] || s="$s PARTS=4"
@@ -94,7 +109,14 @@ open(path, "w", encoding="utf-8").write(head + mark + rest[:second] + rest[secon
 END
 }
 
-jobs=('reference plain1 1 "s/STEPS = 1400/STEPS = 12/; s/WARM_UP = 100/WARM_UP = 3/"'
+gauge() { # the gauge's program, of small matrices on a GPU of 8 MiB; and one that multiplies wrongly
+    translated orchestrator/gpu/gauge.cu "$work/gauge" SIDE=128 'COPIED=(size_t)1 << 20' CYCLE_ROUNDS=100 \
+        'LARGEST=(size_t)1 << 22' 'SMALLEST=(size_t)1 << 16' &&
+        sed 's/+= left\[d\]/-= left[d]/' "$work/gauge/gpt.cc" >"$work/gauge/wrong.cc" &&
+        fenced "$work/gauge" "$build && ${build//gpt/wrong} && sh asks.sh"
+}
+
+jobs=(gauge 'reference plain1 1 "s/STEPS = 1400/STEPS = 12/; s/WARM_UP = 100/WARM_UP = 3/"'
     'reference plain7 7 "s/STEPS = 185/STEPS = 12/"' racy)
 for r in 6 5 4 3 2 1; do jobs+=("record $r" "in_orders $r"); done
 for job in "${jobs[@]}"; do
@@ -133,4 +155,16 @@ if ended "$work/racy" && ! { cmp -s "$(kept "$work/racy" model.0)" "$(kept "$wor
     cmp -s "$(kept "$work/racy" model.0)" "$(kept "$work/racy" model.7)"; }; then
     ok "$name"
 else not_ok "$name" "$(cat "$work/racy.log")"; fi
+
+said=$(kept "$work/gauge" said)
+asked() { sed -n "$1p" "$said" 2>/dev/null; }
+is() { if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "wanted: $2, got: $3
+$(cat "$work/gauge.log")"; fi; }
+numbers='{"uuid": "GPU-00000000-0000-0000-0000-000000000001", "name": "an emulated GPU", "matrix_gflops": N, "memory_gb_s": N, "ms": N, "clock_mhz": N}'
+is "the gauge measures the GPU it is asked for" "$numbers" "$(asked 1 | sed -E 's/: [0-9.]+([,}])/: N\1/g')"
+is "it wipes all memory there is" '{"uuid": "GPU-00000000-0000-0000-0000-000000000000", "scrubbed_bytes": 8388608}' "$(asked 2)"
+is "without a driver it says so with 77" "exit 77" "$(asked 3)"
+is "and for a GPU that is not there" "exit 77" "$(asked 4)"
+is "a GPU that multiplies wrongly is no GPU to time on" "exit 1" "$(asked 5)"
+is "what is no UUID is refused" "exit 2" "$(asked 6)"
 exit $bad

@@ -17,12 +17,14 @@
 #define CUDA_EMULATED_RUNTIME_H
 
 #include <functional>
+#include <map>
 #include <math.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <ucontext.h>
 #include <vector>
 
@@ -33,11 +35,12 @@
 #define __forceinline__ inline
 #define __launch_bounds__(...)
 #define __align__(n) __attribute__((aligned(n)))
-#define __shared__ static
+#define __shared__   static
 
 struct dim3 {
     unsigned x, y, z;
-    dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
+    dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {
+    }
 };
 struct uint3 {
     unsigned x, y, z;
@@ -86,11 +89,12 @@ struct Machine {
     uint64_t order, random;
     bool capturing;
     std::vector<std::function<void()>> recorded;
-    size_t launches;
+    size_t launches, allocated;
+    std::map<void *, size_t> sizes; /* of what cudaMalloc has given */
 };
 
 inline Machine machine;
-inline uint3 thread_index, block_index;
+inline uint3 block_index;
 inline dim3 block_size, grid_size;
 
 inline uint64_t random_u64() {
@@ -103,10 +107,6 @@ inline uint64_t random_u64() {
 [[noreturn]] inline void fault(const char *what) {
     fprintf(stderr, "cuda_emulated: %s\n", what);
     abort();
-}
-
-[[noreturn]] inline void yield_for_good() {
-    _longjmp(machine.scheduler, 1);
 }
 
 inline void yield() {
@@ -147,7 +147,6 @@ inline void fiber_main() {
 
 inline void resume(Fiber *f) {
     machine.now = f;
-    thread_index = f->thread;
     if (_setjmp(machine.scheduler) != 0) return;
     if (f->begun) _longjmp(f->at, 1);
     f->begun = true;
@@ -245,8 +244,7 @@ inline void launch(dim3 grid, dim3 block, std::function<void()> kernel) {
     machine.recorded.push_back([=] { run_grid(grid, block, kernel); });
 }
 
-template <typename T>
-inline T shuffle(T value, int from_lane) {
+template <typename T> inline T shuffle(T value, int from_lane) {
     static_assert(sizeof(T) <= sizeof(uint64_t), "a shuffle moves at most 64 bits");
     const int me = machine.now->linear, base = me / WARP * WARP;
     memcpy(&machine.exchange[(size_t)me], &value, sizeof value);
@@ -258,25 +256,25 @@ inline T shuffle(T value, int from_lane) {
 
 } // namespace cuda_emulated
 
-/* A reference of its own in each kernel would do as well; names must be these. */
 #define threadIdx (cuda_emulated::machine.now->thread)
-#define blockIdx (cuda_emulated::block_index)
-#define blockDim (cuda_emulated::block_size)
-#define gridDim (cuda_emulated::grid_size)
+#define blockIdx  (cuda_emulated::block_index)
+#define blockDim  (cuda_emulated::block_size)
+#define gridDim   (cuda_emulated::grid_size)
 
 /* What a launch is translated to: arguments are evaluated when it is launched. */
 #define CUDA_LAUNCH(grid, block, ...) \
     cuda_emulated::launch(dim3(grid), dim3(block), [=] { __VA_ARGS__; })
 
 /* Shared arrays hold NaN when a block begins: the first of its threads to get here sees to it */
-#define CUDA_SHARED(array)                                                            \
-    do {                                                                              \
-        static uint64_t seen_launch_ = ~(uint64_t)0, seen_block_ = ~(uint64_t)0;      \
-        const uint64_t b_ = blockIdx.x + (uint64_t)gridDim.x * (blockIdx.y + (uint64_t)gridDim.y * blockIdx.z); \
-        if (seen_launch_ != cuda_emulated::machine.launches || seen_block_ != b_) {   \
-            seen_launch_ = cuda_emulated::machine.launches, seen_block_ = b_;         \
-            cuda_emulated::poison(&(array), sizeof(array));                           \
-        }                                                                             \
+#define CUDA_SHARED(array)                                                                      \
+    do {                                                                                        \
+        static uint64_t seen_launch_ = ~(uint64_t)0, seen_block_ = ~(uint64_t)0;                \
+        const uint64_t b_ =                                                                     \
+            blockIdx.x + (uint64_t)gridDim.x * (blockIdx.y + (uint64_t)gridDim.y * blockIdx.z); \
+        if (seen_launch_ != cuda_emulated::machine.launches || seen_block_ != b_) {             \
+            seen_launch_ = cuda_emulated::machine.launches, seen_block_ = b_;                   \
+            cuda_emulated::poison(&(array), sizeof(array));                                     \
+        }                                                                                       \
     } while (0)
 
 static inline void __syncthreads() {
@@ -285,19 +283,24 @@ static inline void __syncthreads() {
 static inline void __syncwarp(unsigned = 0xffffffff) {
     cuda_emulated::wait_at(cuda_emulated::own_warp());
 }
-template <typename T>
-static inline T __shfl_xor_sync(unsigned, T value, int mask) {
+template <typename T> static inline T __shfl_xor_sync(unsigned, T value, int mask) {
     return cuda_emulated::shuffle(value, (cuda_emulated::machine.now->linear % 32) ^ mask);
 }
-template <typename T>
-static inline T __shfl_down_sync(unsigned, T value, int by) {
+template <typename T> static inline T __shfl_down_sync(unsigned, T value, int by) {
     const int lane = cuda_emulated::machine.now->linear % 32;
     return cuda_emulated::shuffle(value, lane + by < 32 ? lane + by : lane);
 }
 
 /* ---- the runtime ------------------------------------------------------ */
 
-enum cudaError_t { cudaSuccess, cudaErrorInvalidValue, cudaErrorNoDevice };
+enum cudaError_t {
+    cudaSuccess,
+    cudaErrorInvalidValue,
+    cudaErrorMemoryAllocation,
+    cudaErrorInsufficientDriver,
+    cudaErrorStubLibrary,
+    cudaErrorNoDevice,
+};
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeGlobal };
 
@@ -311,21 +314,91 @@ static inline const char *cudaGetErrorString(cudaError_t error) {
 static inline cudaError_t cudaGetLastError() {
     return cudaSuccess;
 }
+/* CUDA_EMULATE_DEVICES says how many GPUs there are (1), CUDA_EMULATE_MEMORY how many bytes
+ * each has (no limit). The UUID of GPU i is all zeros but for its last byte, i. */
+static inline long long cuda_emulated_setting(const char *name, long long otherwise) {
+    const char *value = getenv(name);
+    return value ? atoll(value) : otherwise;
+}
 static inline cudaError_t cudaGetDeviceCount(int *count) {
-    *count = 1;
-    return cudaSuccess;
+    *count = (int)cuda_emulated_setting("CUDA_EMULATE_DEVICES", 1);
+    return *count > 0 ? cudaSuccess : cudaErrorInsufficientDriver;
 }
 static inline cudaError_t cudaSetDevice(int) {
     return cudaSuccess;
 }
+struct cudaUUID_t {
+    char bytes[16];
+};
+struct cudaDeviceProp {
+    char name[256];
+    cudaUUID_t uuid;
+    int multiProcessorCount;
+};
+static inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int device) {
+    *p = {};
+    snprintf(p->name, sizeof p->name, "an \"emulated\" GPU");
+    p->uuid.bytes[15] = (char)device;
+    p->multiProcessorCount = 2;
+    return cudaSuccess;
+}
 static inline cudaError_t cudaMalloc(void **p, size_t bytes) {
-    if (posix_memalign(p, 256, bytes + !bytes) != 0) return cudaErrorInvalidValue;
+    auto &m = cuda_emulated::machine;
+    const size_t limit = (size_t)cuda_emulated_setting("CUDA_EMULATE_MEMORY", -1);
+    if (bytes > limit - m.allocated) return cudaErrorMemoryAllocation;
+    if (posix_memalign(p, 256, bytes + !bytes) != 0) return cudaErrorMemoryAllocation;
     cuda_emulated::poison(*p, bytes);
+    m.sizes[*p] = bytes;
+    m.allocated += bytes;
     return cudaSuccess;
 }
 static inline cudaError_t cudaFree(void *p) {
+    auto &m = cuda_emulated::machine;
+    if (!p) return cudaSuccess;
+    if (!m.sizes.count(p)) return cudaErrorInvalidValue;
+    m.allocated -= m.sizes[p];
+    m.sizes.erase(p);
     free(p);
     return cudaSuccess;
+}
+static inline cudaError_t cudaDeviceSynchronize() {
+    return cudaSuccess;
+}
+
+/* Time is the processor's: enough to see that it was asked for in the right order */
+struct cuda_event {
+    struct timespec at;
+};
+typedef cuda_event *cudaEvent_t;
+static inline cudaError_t cudaEventCreate(cudaEvent_t *event) {
+    *event = new cuda_event();
+    return cudaSuccess;
+}
+static inline cudaError_t cudaEventDestroy(cudaEvent_t event) {
+    delete event;
+    return cudaSuccess;
+}
+static inline cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {
+    clock_gettime(CLOCK_MONOTONIC, &event->at);
+    return cudaSuccess;
+}
+static inline cudaError_t cudaEventSynchronize(cudaEvent_t) {
+    return cudaSuccess;
+}
+static inline cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t begin, cudaEvent_t end) {
+    *ms = (float)(end->at.tv_sec - begin->at.tv_sec) * 1e3f +
+          (float)(end->at.tv_nsec - begin->at.tv_nsec) * 1e-6f;
+    return cudaSuccess;
+}
+static inline long long clock64() {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+static inline unsigned atomicAdd(unsigned *to, unsigned value) {
+    const unsigned before = *to;
+    *to += value;
+    return before;
 }
 static inline cudaError_t cudaMemset(void *p, int value, size_t bytes) {
     memset(p, value, bytes);

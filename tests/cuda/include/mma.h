@@ -18,13 +18,11 @@ struct row_major {};
 struct col_major {};
 enum layout_t { mem_row_major, mem_col_major };
 
-
 inline bool first_lane() {
     return cuda_emulated::machine.now->linear % cuda_emulated::WARP == 0;
 }
 
-template <typename Use, int M, int N, int K, typename T, typename Layout = void>
-struct fragment {
+template <typename Use, int M, int N, int K, typename T, typename Layout = void> struct fragment {
     static_assert(M == 16 && N == 16 && K == 16, "only this size is emulated");
     float at[16][16];
     fragment() { /* as on a GPU, nothing is in it at first */
@@ -32,8 +30,7 @@ struct fragment {
     }
 };
 
-template <typename F>
-inline void fill_fragment(F &f, float value) {
+template <typename F> inline void fill_fragment(F &f, float value) {
     if (!first_lane()) return;
     for (int i = 0; i < 16; i++)
         for (int j = 0; j < 16; j++) f.at[i][j] = value;
