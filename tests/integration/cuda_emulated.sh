@@ -5,6 +5,7 @@
 # What is compared: loss and answers with those of tinygpt's plain loops, which the CUDA
 # ladder has its mathematics from (records 1 to 5 with its record 1, record 6 with its
 # record 7); and the model, to the bit, when threads and blocks run in other orders.
+# shellcheck disable=SC2046,SC2086,SC2317 # functions are called by eval; these words have no blanks
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 bin=${PADDOCK_BIN:?set PADDOCK_BIN to the folder with paddock}
@@ -85,18 +86,22 @@ reference() { # NAME RECORD SED
     fenced "$work/$1" "gcc -O2 -o gpt gpt.c -lm -lpthread && $train_and_answer"
 }
 record() { # RECORD: exact, so that it can be compared closely
-    # shellcheck disable=SC2046
     translated $ladder/"$1"/gpt.cu "$work/r$1" $(settings "$1" 12) &&
         fenced "$work/r$1" "$build -DCUDA_EMULATE_EXACT && $train_and_answer"
+}
+# gradients RECORD [DEFINE]: against differences of the loss
+gradients() {
+    local define=${2:-}
+    translated $ladder/"$1"/gpt.cu "$work/g$1" $(settings "$1" 12) &&
+        cp tests/cuda/gradient.cc "$work/g$1" && fenced "$work/g$1" \
+        "g++ -std=c++17 -O2 -Wno-unused-function $define -DCUDA_EMULATE_EXACT -Wno-unknown-pragmas -I. -o gpt gradient.cc && ./gpt"
 }
 orders='for order in 0 1 7; do CUDA_EMULATE_ORDER=$order ./gpt train >out/said.$order &&
     mv out/model.bin out/model.$order || exit 1; done'
 in_orders() { # RECORD: with the rounding of bfloat16
-    # shellcheck disable=SC2046
     translated $ladder/"$1"/gpt.cu "$work/o$1" $(settings "$1" 2) && fenced "$work/o$1" "$build && $orders"
 }
 racy() { # a product whose slices are overwritten while others still read them
-    # shellcheck disable=SC2046
     translated $ladder/2/gpt.cu "$work/racy" $(settings 2 2) &&
         python3 - "$work/racy/gpt.cc" <<'END' && fenced "$work/racy" "$build && $orders"
 import sys
@@ -116,7 +121,7 @@ gauge() { # the gauge's program, of small matrices on a GPU of 8 MiB; and one th
         fenced "$work/gauge" "$build && ${build//gpt/wrong} && sh asks.sh"
 }
 
-jobs=(gauge 'reference plain1 1 "s/STEPS = 1400/STEPS = 12/; s/WARM_UP = 100/WARM_UP = 3/"'
+jobs=(gauge 'gradients 6 -DROTATED' 'gradients 1' 'reference plain1 1 "s/STEPS = 1400/STEPS = 12/; s/WARM_UP = 100/WARM_UP = 3/"'
     'reference plain7 7 "s/STEPS = 185/STEPS = 12/"' racy)
 for r in 6 5 4 3 2 1; do jobs+=("record $r" "in_orders $r"); done
 for job in "${jobs[@]}"; do
@@ -149,6 +154,12 @@ for r in 1 2 3 4 5 6; do
         cmp -s "$(kept "$work/o$r" model.0)" "$(kept "$work/o$r" model.7)"; then
         ok "$name"
     else not_ok "$name" "$(cat "$work/o$r.log")"; fi
+done
+for r in 1 6; do
+    name="record $r's gradients are the differences of its loss"
+    if ended "$work/g$r" && grep -q '^good token' "$work/g$r.log"; then ok "$name"; else
+        not_ok "$name" "$(cat "$work/g$r.log")"
+    fi
 done
 name="a missing __syncthreads is found by another order"
 if ended "$work/racy" && ! { cmp -s "$(kept "$work/racy" model.0)" "$(kept "$work/racy" model.1)" &&
