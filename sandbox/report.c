@@ -56,6 +56,7 @@ static void note_fixed(struct fence *f) {
                strcmp(f->spec->image, "host") == 0 ? "this machine's /usr" : "the image's folders");
     fence_note(f, FENCE_PROC, LAYER_ON, "own procfs, others' processes hidden, %s",
                f->policy->proc_machine ? "secrets masked" : "nothing of the machine");
+    if (f->given) return; /* with GPUs; see note_devices() */
     if (f->policy->devices && f->policy->devices[0])
         fence_note(f, FENCE_DEVICES, LAYER_ON, "the minimal set and what policy %s adds",
                    f->policy->name);
@@ -64,10 +65,22 @@ static void note_fixed(struct fence *f) {
                    f->policy->devpts ? ", own pseudo-terminals" : "");
 }
 
+/* A run with GPUs has a second fence about them. */
+static void note_devices(struct fence *f, const struct cgroup *cg) {
+    const char *detail = "";
+    if (!f->given) return;
+    if (cgroup_enforces(cg, CGROUP_DEVICES, &detail))
+        fence_note(f, FENCE_DEVICES, LAYER_ON, "the minimal set and the GPUs lent; and %s", detail);
+    else
+        fence_note(f, FENCE_DEVICES, LAYER_WEAKER,
+                   "the minimal set and the GPUs lent, by what /dev holds alone: %s", detail);
+}
+
 int report_layers(struct fence *f, const struct cgroup *cg, struct result *r, struct error *err) {
     note_user(f);
     note_fixed(f);
     note_cgroup(f, cg);
+    note_devices(f, cg);
     weaken_report(f);
     r->layers = calloc(FENCE_LAYERS, sizeof *r->layers);
     if (!r->layers) return error_sys(err, ENOMEM, "fence report");
