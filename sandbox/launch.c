@@ -452,6 +452,10 @@ struct launch *launch_open(struct fence_page *page, bool ahead, struct error *er
         return NULL;
     }
     launch_init(l, page);
+    /* More than a policy wants of it is taken back by the payload (limits.c); a plain user
+     * has what it has. */
+    const struct rlimit memlock = {RLIM_INFINITY, RLIM_INFINITY};
+    (void)setrlimit(RLIMIT_MEMLOCK, &memlock);
     /* Signals first: told to stop from now on, we still give everything back. */
     l->run.signals = launch_block_signals(err);
     if (l->run.signals >= 0 && clone_init(l, ahead, err) == 0) return l;
