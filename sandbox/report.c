@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* ---- layers ---- */
 
@@ -176,6 +177,21 @@ static int add_gate(struct result *r, const struct cgroup *cg, const struct spec
     return add_limit(r, "gate-freeze", 1, ENFORCER_NONE, text ? text : detail, err);
 }
 
+/* A policy for GPUs leaves it to the memory limit, as far as the launcher itself may go. */
+static int add_memlock(struct result *r, const struct policy *p, struct error *err) {
+    struct rlimit own;
+    if (getrlimit(RLIMIT_MEMLOCK, &own) < 0) return error_sys(err, errno, "RLIMIT_MEMLOCK");
+    bool bounded = own.rlim_max != RLIM_INFINITY;
+    int64_t most = bounded ? (int64_t)own.rlim_max : 0;
+    bool short_of = bounded && (!p->memlock_bytes || p->memlock_bytes > most);
+    return add_limit(r, "memlock", short_of ? most : p->memlock_bytes, ENFORCER_RLIMIT,
+                     short_of           ? "RLIMIT_MEMLOCK; less than the policy's, as the "
+                                          "launcher may have no more itself"
+                     : p->memlock_bytes ? "RLIMIT_MEMLOCK"
+                                        : "none of its own: the memory limit counts it",
+                     err);
+}
+
 int report_limits(const struct fence *f, const struct cgroup *cg, struct result *r,
                   struct error *err) {
     const struct spec_limits *l = &f->spec->limits;
@@ -197,6 +213,7 @@ int report_limits(const struct fence *f, const struct cgroup *cg, struct result 
         add_kernel(r, cg, "io", (int64_t)l->io_count, CGROUP_IO_RATE, err) < 0 ||
         add_kernel(r, cg, "cpus-exclusive", l->cpus_exclusive, CGROUP_EXCLUSIVE, err) < 0)
         return -1;
+    if (f->given && add_memlock(r, f->policy, err) < 0) return -1;
     if (f->spec->clock.kind == CLOCK_GATED && add_gate(r, cg, &f->spec->clock.gate, err) < 0)
         return -1;
     if (!f->spec->cpus) return 0;

@@ -3,7 +3,8 @@
 # texts, real nodes (which no driver answers: ENXIO says that all fences let it
 # through), libraries of one line of C and the loader's cache over them.
 set -uo pipefail
-bin=$(cd "${PADDOCK_BIN:?set PADDOCK_BIN to the folder with the programs}" && pwd)
+: "${PADDOCK_BIN:?set PADDOCK_BIN to the folder with the programs}"
+bin=$(cd "$PADDOCK_BIN" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
 bad=0
 ok() { echo "ok - $1"; }
@@ -30,8 +31,9 @@ fi
 . "$here/gpu_machine.bash"
 make_machine "$work/machine"
 cp -a "$work/machine" "$work/pristine"
-export PADDOCK_GPU_ROOT="$work/machine" PADDOCK_LIVE="$work/live"
-mkdir "$work/live"
+export PADDOCK_GPU_ROOT="$work/machine" PADDOCK_LIVE="$work/registry"
+mkdir "$work/registry"
+live=$work/registry/live
 afresh() {
     rm -rf "$work/machine"
     cp -a "$work/pristine" "$work/machine"
@@ -67,8 +69,11 @@ has "the driver's folder shows one GPU" "0000:47:00.0" "$out"
 is "… and no other" "1" "$(grep -c '^0000:' <<<"$out")"
 lend 1, cat /proc/driver/nvidia/params /proc/modules
 has "nobody inside is to make nodes" "ModifyDeviceFiles: 0" "$out"
-has "the driver is loaded, as seen from inside" "nvidia_uvm" "$out"
-is "… and nothing else of the machine's modules" 2 "$(grep -c Live <<<"$out")"
+if [ -e /proc/modules ]; then
+    is "the driver is loaded, as seen from inside, and nothing else" "nvidia_uvm nvidia" "$(sed -n 's/ .*Live.*//p' <<<"$out" | tr '\n' ' ' | sed 's/ $//')"
+else
+    echo "ok - the driver is loaded, as seen from inside # SKIP this kernel has no modules"
+fi
 lend 1, env
 has "CUDA is told by UUID" "CUDA_VISIBLE_DEVICES=$(uuid 1)" "$out"
 has "… in the order of the bus" "CUDA_DEVICE_ORDER=PCI_BUS_ID" "$out"
@@ -85,10 +90,6 @@ is "what was lent can be opened, what was not is not there" "ENXIO ENXIO ENXIO E
 
 mkdir "$work/stray"
 cp -a "$work/machine/dev/nvidia0" "$work/machine/dev/nvidia1" "$work/stray/"
-mkdir -p "$work/policy"
-jq --arg a "/dev/kvm-of-test" '.devices = ["/dev/kmsg"]' "$bin/../policies/train-gpu.json" >"$work/policy/list.json"
-# A second launcher's sandbox with the list on, and a node of another GPU bound by a
-# policy of the test: the list has only what the loan and the policy named.
 layer=$(lend 1, true; field '.fence[] | select(.name == "devices") | "\(.state) \(.detail)"')
 case $layer in
 on*) ok "the layer \"devices\" is on: ${layer#on }" ;;
@@ -117,7 +118,7 @@ lend_in_background() {
     "$bin/paddock" exec --gpus "$1" --json "$work/held.json" -- sleep 30 >"$work/held.out" 2>&1 &
     holder=$!
     for _ in $(seq 100); do
-        id=$(find "$work/live" -maxdepth 1 -name 'x-*' -printf '%f\n' | head -1)
+        id=$(find "$live" -maxdepth 1 -name 'x-*' -printf '%f\n' | head -1)
         [ -n "$id" ] && inside=$(pgrep -f '^sleep 30$' | head -1) && [ -n "$inside" ] && return
         sleep 0.05
     done
@@ -157,11 +158,11 @@ refused "a missing GPU" 7, "this machine has no such GPU"
 refused "a UUID of nobody" "GPU-00000000-0000-0000-0000-000000000000" "no such GPU"
 refused "a UUID in capitals, or cut off" "GPU-123" "no such GPU"
 refused "the same GPU by two names" "1,$(uuid 1)" "is named already"
-echo "Xid 79: it fell off the bus" >"$work/live/.gpus/$(uuid 0).sick"
+echo "Xid 79: it fell off the bus" >"$live/.gpus/$(uuid 0).sick"
 refused "a sick GPU, with the reason" 0, "is out of the pool: Xid 79: it fell off the bus"
 lend 1 true
 is "… is passed over by count" 1 "$(field '.gpus.lent[0].index')"
-rm "$work/live/.gpus/$(uuid 0).sick"
+rm "$live/.gpus/$(uuid 0).sick"
 sed -i 's/GPU Excluded:.*/GPU Excluded:\t Yes/' "$work/machine/proc/driver/nvidia/gpus/0000:07:00.0/information"
 refused "an excluded GPU" 0, "excluded by the driver"
 afresh
@@ -196,7 +197,7 @@ has "a spec does not choose among them by a variable" "env sets CUDA_VISIBLE_DEV
 
 # ---- libraries ----
 
-lend 1, sh -c 'ls -l "$LD_LIBRARY_PATH" | sed "s/.* \(lib\)/\1/;/^total/d"'
+lend 1, sh -c 'cd "$LD_LIBRARY_PATH"; for f in *; do if [ -L "$f" ]; then echo "$f -> $(readlink "$f")"; else echo "$f"; fi; done'
 is "the driver's libraries, of its version, and their links" "libcuda.so -> libcuda.so.570.86.15
 libcuda.so.1 -> libcuda.so.570.86.15
 libcuda.so.570.86.15
@@ -205,8 +206,8 @@ libnvidia-ml.so.1 -> libnvidia-ml.so.570.86.15
 libnvidia-ml.so.570.86.15" "$out"
 lend 1, python3 -c 'import ctypes; print(ctypes.CDLL("libcuda.so.1").which())'
 is "… can be loaded by their names" 570 "$out"
-lend 1, sh -c ': >"$LD_LIBRARY_PATH/libcuda.so.1"; grep -o " ro,nosuid,nodev[^ ]* " /proc/self/mountinfo | grep -c . >/dev/null && findmnt -rno OPTIONS "$LD_LIBRARY_PATH/libcuda.so.570.86.15"'
-has "… read-only" "ro,nosuid,nodev" "$out"
+lend 1, python3 -c 'import os; f = os.statvfs("/.gpu/lib/libcuda.so.1").f_flag; print(*(n for n in ("RDONLY", "NOSUID", "NODEV") if f & getattr(os, "ST_" + n)))'
+is "… read-only, and nothing else" "RDONLY NOSUID NODEV" "$out"
 out=$("$bin/paddock" exec --gpus 1 -e LD_LIBRARY_PATH=/work/mine -- env 2>&1)
 has "the program's own folders go before" "LD_LIBRARY_PATH=/work/mine:/.gpu/lib" "$out"
 lib=$work/machine/usr/lib/x86_64-linux-gnu
@@ -243,7 +244,7 @@ printf '\377\377\377\177' | dd of="$cache" bs=1 seek=20 conv=notrunc status=none
 hostile "a cache with two billion entries" "do not fit in the file"
 printf 'nonsense' >"$cache"
 hostile "a cache of nonsense" "is no cache of the loader"
-sed -i 's#/usr/lib/x86_64-linux-gnu/libcuda.so.1#/usr/../x86_64-linux-gnu/libcuda.so.#' "$cache"
+LC_ALL=C sed -i 's#/usr/lib/x86#/usr/../xx86#g' "$cache"
 hostile "a cache with a path that climbs" "libcuda.so is at"
 rm "$cache"
 mkfifo "$cache"
@@ -252,7 +253,9 @@ chmod 666 "$cache"
 hostile "a cache that all may write" "others cannot write"
 rm "$cache"
 ln -s /etc/passwd "$cache"
-hostile "a cache that links out of the root is the root's own, and missing" "" 
+lend 1, true
+is "a cache that links out of the root leads to nothing in it: the usual folders are looked at" 0 "$status"
+afresh
 
 # ---- CDI ----
 
@@ -301,8 +304,8 @@ spoil "a node that climbs" absolute '.containerEdits.deviceNodes[0].path = "/dev
 spoil "a node outside of /dev" 'below /dev' '.containerEdits.deviceNodes[0].path = "/etc/nvidia"'
 spoil "a relative node" absolute '.containerEdits.deviceNodes[0].path = "dev/nvidiactl"'
 spoil "a host's path that climbs" absolute '.containerEdits.deviceNodes[0].hostPath = "/dev/../../x"'
-spoil "a block device" 'must be \"c\"' '.containerEdits.deviceNodes[0].type = "b"'
-spoil "a FIFO" 'must be \"c\"' '.containerEdits.deviceNodes[0].type = "p"'
+spoil "a block device" 'must be "c"' '.containerEdits.deviceNodes[0].type = "b"'
+spoil "a FIFO" 'must be "c"' '.containerEdits.deviceNodes[0].type = "p"'
 spoil "another major" 'is the device 195:255' '.containerEdits.deviceNodes[0].major = 1'
 spoil "another minor" 'is the device 195:255' '.containerEdits.deviceNodes[0].minor = 3'
 spoil "odd permissions" 'r, w and m' '.containerEdits.deviceNodes[0].permissions = "rwx"'
@@ -348,10 +351,12 @@ rm "$cdi"
 # ---- limits, and runs without ----
 
 lend 1, sh -c 'ulimit -l; stat -f -c %b%S /dev/shm >/dev/null && df --output=size -B1 /dev/shm | tail -1'
-is "memory may be locked as the memory limit allows, /dev/shm is 2 GiB a GPU" "unlimited 2147483648" "$(tr -s '\n ' ' ' <<<"$out" | sed 's/ $//')"
+most=$(ulimit -Hl)
+[ "$(prlimit --memlock=unlimited sh -c 'ulimit -Hl' 2>/dev/null)" != unlimited ] || most=unlimited
+is "memory may be locked as far as the launcher may, /dev/shm is 2 GiB a GPU" "$most 2147483648" "$(tr -s '\n ' ' ' <<<"$out" | sed 's/ $//')"
 lend 1, sh -c 'ls /sys /sys/devices/system; cat /sys/bus/pci/devices/0000:47:00.0/class; readlink -f /sys/class/pci_bus/0000:47/../../0000:47:00.0; ls /sys/bus/pci/devices'
-is "of /sys there is what libraries ask for, of one GPU" "bus class devices module cpu node 0x030200 /sys/devices/pci0000:40/0000:40:01.0/0000:47:00.0 0000:47:00.0" "$(sed 's/^.*:$//' <<<"$out" | tr -s '\n ' ' ' | sed 's/ $//')"
+is "of /sys there is what libraries ask for, of one GPU" "bus class devices module cpu node 0x030200 /sys/devices/pci0000:40/0000:40:01.0/0000:47:00.0 0000:47:00.0" "$(sed 's/^.*:$//' <<<"$out" | tr -s '\n ' ' ' | sed 's/^ //; s/ $//')"
 out=$("$bin/paddock" exec --json "$work/result.json" -- sh -c 'ls /dev/nvidia* /sys /.gpu; ulimit -l; echo "$CUDA_VISIBLE_DEVICES"' 2>/dev/null)
 is "a run without GPUs has nothing of this" "8192 null" "$(tr -d '\n' <<<"$out") $(field .gpus)"
-is "nothing is left" "" "$(find "$work/live" -maxdepth 1 -name 'x-*')"
+is "nothing is left" "" "$(find "$live" -maxdepth 1 -name 'x-*')"
 exit $bad
