@@ -14,8 +14,7 @@ enum {
     NEW_HEADER = 48,
     NEW_ENTRY = 24, /* flags, name, path, os version, hwcap (8) */
     ENTRIES_MOST = 1 << 20,
-    FLAG_TYPE = 0xff,
-    FLAG_ELF = 1,
+    FLAG_ELF = 1, /* 3 where it is for glibc, as all are today */
     FLAG_ARCH = 0xff00,
     BIG_ENDIAN_FILE = 3,
 #if defined __x86_64__
@@ -55,7 +54,7 @@ static int walk(const char *source, const struct table *t, ldcache_visit *visit,
         if (!name || !path)
             return error_set(err, ERROR_INVALID, "%s: entry %zu points outside of the file", source,
                              i);
-        if ((flags & FLAG_TYPE) != FLAG_ELF || (flags & FLAG_ARCH) != OUR_ARCH) continue;
+        if (!(flags & FLAG_ELF) || (flags & FLAG_ARCH) != OUR_ARCH) continue;
         int r = visit(context, name, path);
         if (r) return r;
     }
