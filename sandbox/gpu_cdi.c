@@ -97,12 +97,15 @@ static int take_node(const struct reading *rd, const struct json *v, struct erro
     const char *source = n.host ? n.host : n.path;
     _cleanup_error_ struct error absent = {0};
     _cleanup_close_ int fd = gpu_open(source, NULL, &absent);
-    if (fd < 0) return gpu_note(rd->loan, "%s: node %s left out: %s", rd->file, n.path, error_text(&absent));
+    if (fd < 0)
+        return gpu_note(rd->loan, "%s: node %s left out: %s", rd->file, n.path,
+                        error_text(&absent));
     if (fstat(fd, &st) < 0) return error_sys(err, errno, "%s", source);
     if (!S_ISCHR(st.st_mode)) return json_error(v, err, "%s is no character device", source);
     if ((n.major >= 0 && n.major != (int64_t)major(st.st_rdev)) ||
         (n.minor >= 0 && n.minor != (int64_t)minor(st.st_rdev)))
-        return json_error(v, err, "%s is the device %u:%u", source, major(st.st_rdev), minor(st.st_rdev));
+        return json_error(v, err, "%s is the device %u:%u", source, major(st.st_rdev),
+                          minor(st.st_rdev));
     if (!place_of(rd->loan, st.st_rdev, place))
         return gpu_note(rd->loan, "%s: node %s left out: not of what was lent", rd->file, n.path);
     if (strcmp(place, n.path) != 0)
@@ -158,7 +161,8 @@ static int take_edits(const struct reading *rd, const struct json *v, struct err
     for (size_t i = 0; i < ARRAY_SIZE(idle); i++) {
         const struct json *list = json_get_array(&r, idle[i], JSON_OPTIONAL);
         if (list && json_count(list) && rd->ours &&
-            gpu_note(rd->loan, "%s: %zu %s not run or set", rd->file, json_count(list), idle[i]) < 0)
+            gpu_note(rd->loan, "%s: %zu %s not run or set", rd->file, json_count(list), idle[i]) <
+                0)
             return error_sys(err, ENOMEM, "CDI");
     }
     if (json_object_end(&r) < 0) return -1;
@@ -173,7 +177,8 @@ static bool is_lent(const struct gpu_loan *loan, const char *name) {
     for (size_t i = 0; i < loan->count; i++) {
         char index[24];
         snprintf(index, sizeof index, "%d", loan->lent[i].gpu->index);
-        if (strcmp(name, loan->lent[i].visible) == 0 || strcmp(name, loan->lent[i].gpu->uuid) == 0 ||
+        if (strcmp(name, loan->lent[i].visible) == 0 ||
+            strcmp(name, loan->lent[i].gpu->uuid) == 0 ||
             (!loan->lent[i].mig && strcmp(name, index) == 0))
             return true;
     }
@@ -228,7 +233,8 @@ static int read_file(const char *path, struct gpu_loan *loan, struct error *err)
     if (fstat(held, &st) < 0) return error_sys(err, errno, "%s", real);
     if (!S_ISREG(st.st_mode) || st.st_uid != 0 || st.st_mode & (S_IWGRP | S_IWOTH))
         return error_set(err, ERROR_DENIED,
-                         "%s%s: is no regular file of root's that others cannot write", gpu_root(), path);
+                         "%s%s: is no regular file of root's that others cannot write", gpu_root(),
+                         path);
     snprintf(self, sizeof self, "/proc/self/fd/%d", held);
     if (file_read(self, CDI_MOST, &text, err) < 0) return error_wrap(err, "%s", real);
     return gpu_parse_cdi(real, buf_text(&text), text.len, loan, err);
@@ -251,7 +257,8 @@ static int read_folder(const char *folder, struct gpu_loan *loan, struct error *
             return error_sys(err, ENOMEM, "CDI");
     }
     size_t count = strv_len(names);
-    if (count > CDI_FILES) return error_set(err, ERROR_LIMIT, "%s: more than %d files", path, CDI_FILES);
+    if (count > CDI_FILES)
+        return error_set(err, ERROR_LIMIT, "%s: more than %d files", path, CDI_FILES);
     if (count) qsort(names, count, sizeof *names, by_name);
     for (size_t i = 0; i < count; i++) {
         _cleanup_free_ char *file = path_join(folder, names[i]);

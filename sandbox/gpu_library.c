@@ -26,8 +26,9 @@ static const struct library {
     const char *name;    /* before the driver's version */
     const char *version; /* of its interface; NULL: goes by the driver's */
 } wanted[] = {
-    {"libcuda.so", "1"},           {"libnvidia-ptxjitcompiler.so", "1"}, {"libnvidia-nvvm.so", "4"},
-    {"libnvidia-gpucomp.so", NULL}, {"libnvidia-ml.so", "1"},             {"libnvidia-tileiras.so", NULL},
+    {"libcuda.so", "1"},        {"libnvidia-ptxjitcompiler.so", "1"},
+    {"libnvidia-nvvm.so", "4"}, {"libnvidia-gpucomp.so", NULL},
+    {"libnvidia-ml.so", "1"},   {"libnvidia-tileiras.so", NULL},
 };
 
 static const char *const folders[] = {
@@ -68,13 +69,14 @@ static int inspect(const char *path, int held, struct stat *st, struct error *er
     if (fstat(held, st) < 0) return error_sys(err, errno, "%s", path);
     if (!S_ISREG(st->st_mode)) return error_set(err, ERROR_INVALID, "%s: is no regular file", path);
     if (st->st_uid != 0 || st->st_mode & (S_IWGRP | S_IWOTH))
-        return error_set(err, ERROR_DENIED, "%s: belongs to another than root, or others may write it",
-                         path);
+        return error_set(err, ERROR_DENIED,
+                         "%s: belongs to another than root, or others may write it", path);
     snprintf(self, sizeof self, "/proc/self/fd/%d", held);
     _cleanup_close_ int fd = open(self, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || pread(fd, &head, sizeof head, 0) < 0) return error_sys(err, errno, "%s", path);
     if (memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || head.e_ident[EI_CLASS] != ELFCLASS64 ||
-        head.e_ident[EI_DATA] != ELFDATA2LSB || head.e_type != ET_DYN || head.e_machine != OUR_MACHINE)
+        head.e_ident[EI_DATA] != ELFDATA2LSB || head.e_type != ET_DYN ||
+        head.e_machine != OUR_MACHINE)
         return error_set(err, ERROR_INVALID, "%s: is no 64-bit library of this machine", path);
     return 0;
 }
@@ -181,8 +183,8 @@ int gpu_find_libraries(struct gpu_loan *loan, bool host_image, struct error *err
     if (search_cache(&s, err) < 0 || search_folders(&s, err) < 0) return -1;
     snprintf(cuda, sizeof cuda, "libcuda.so.%s", loan->inventory.driver);
     if (!is_known(loan, cuda))
-        return error_set(err, ERROR_NOT_FOUND, "%s, the driver's library, is in no folder of the loader",
-                         cuda);
+        return error_set(err, ERROR_NOT_FOUND,
+                         "%s, the driver's library, is in no folder of the loader", cuda);
     loan->at_home = host_image && !*gpu_root();
     leave_at_home(loan);
     return 0;

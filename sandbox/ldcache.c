@@ -53,7 +53,8 @@ static int walk(const char *source, const struct table *t, ldcache_visit *visit,
         uint32_t flags = word(e);
         const char *name = string_at(t, word(e + 4)), *path = string_at(t, word(e + 8));
         if (!name || !path)
-            return error_set(err, ERROR_INVALID, "%s: entry %zu points outside of the file", source, i);
+            return error_set(err, ERROR_INVALID, "%s: entry %zu points outside of the file", source,
+                             i);
         if ((flags & FLAG_TYPE) != FLAG_ELF || (flags & FLAG_ARCH) != OUR_ARCH) continue;
         int r = visit(context, name, path);
         if (r) return r;
@@ -61,7 +62,8 @@ static int walk(const char *source, const struct table *t, ldcache_visit *visit,
     return 0;
 }
 
-static int count_of(const char *source, uint32_t count, size_t size, size_t room, struct error *err) {
+static int count_of(const char *source, uint32_t count, size_t size, size_t room,
+                    struct error *err) {
     if (count <= ENTRIES_MOST && count <= room / size) return 0;
     return error_set(err, ERROR_INVALID, "%s: %u entries do not fit in the file", source, count);
 }
