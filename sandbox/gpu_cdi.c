@@ -299,7 +299,7 @@ static int read_folder(const char *folder, struct gpu_loan *loan, struct error *
     size_t count = strv_len(names);
     if (count > CDI_FILES)
         return error_set(err, ERROR_LIMIT, "%s: more than %d files", path, CDI_FILES);
-    if (count) qsort(names, count, sizeof *names, by_name);
+    if (names) qsort(names, count, sizeof *names, by_name);
     for (size_t i = 0; i < count; i++) {
         _cleanup_free_ char *file = path_join(folder, names[i]);
         if (!file) return error_sys(err, ENOMEM, "CDI");

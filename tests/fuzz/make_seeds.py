@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the seeds that are binary (corpus/archive, lockstep, collect) anew: they are
+"""Writes the seeds that are binary (corpus/archive, lockstep, collect, ldcache) anew: they are
 the product of this program, so that nobody has to read a hex dump."""
 import bz2
 import gzip
@@ -112,3 +112,29 @@ for made in ("archive", "lockstep", "collect"):
 archives()
 dialogues()
 trees()
+
+
+# The loader's cache in the new format, the old one, and the new behind the old.
+def loader_cache(entries):
+    texts, offsets = b"", []
+    begin = 48 + 24 * len(entries)
+    for name, path in entries:
+        offsets.append((begin + len(texts), begin + len(texts) + len(name) + 1))
+        texts += name + b"\0" + path + b"\0"
+    head = b"glibc-ld.so.cache1.1" + struct.pack("<IIB19x", len(entries), len(texts), 2)
+    return head + b"".join(struct.pack("<iIIIQ", 0x303, k, v, 0, 0) for k, v in offsets) + texts
+
+
+def old_loader_cache(entries):
+    texts, items = b"", b""
+    for name, path in entries:
+        items += struct.pack("<iII", 0x303, len(texts), len(texts) + len(name) + 1)
+        texts += name + b"\0" + path + b"\0"
+    return b"ld.so-1.7.0\0" + struct.pack("<I", len(entries)) + items, texts
+
+
+libraries = [(b"libcuda.so.1", b"/usr/lib/libcuda.so.1"), (b"libc.so.6", b"/lib/libc.so.6")]
+put("ldcache", "new", loader_cache(libraries))
+put("ldcache", "old", b"".join(old_loader_cache(libraries)))
+old = old_loader_cache(libraries)[0]
+put("ldcache", "both", old + b"\0" * (-len(old) % 8) + loader_cache(libraries))
