@@ -152,7 +152,9 @@ static void counts_and_offsets_lie_within(void **state) {
     spoilt(24, 61, "strings are cut off");
     spoilt(24, UINT32_MAX, "strings are cut off");
     spoilt(24, 0, "points outside");
-    for (size_t at = HEADER + 4; at < first; at += at == HEADER + 8 ? 20 : 4) {
+    static const size_t words[] = {4, 8, ENTRY + 4, ENTRY + 8};
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+        size_t at = HEADER + words[i];
         spoilt(at, 0, "points outside"); /* the header is no string */
         spoilt(at, first - 1, "points outside");
         spoilt(at, end, "points outside"); /* one behind the last byte */
