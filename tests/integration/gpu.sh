@@ -211,6 +211,19 @@ is "… read-only, and nothing else" "RDONLY NOSUID NODEV" "$out"
 out=$("$bin/paddock" exec --gpus 1 -e LD_LIBRARY_PATH=/work/mine -- env 2>&1)
 has "the program's own folders go before" "LD_LIBRARY_PATH=/work/mine:/.gpu/lib" "$out"
 lib=$work/machine/usr/lib/x86_64-linux-gnu
+mkdir -p "$work/machine/opt/driver"
+mv "$lib"/libcuda.so.570.86.15 "$work/machine/opt/driver"
+echo /opt/driver >>"$work/machine/etc/ld.so.conf"
+ldconfig -r "$work/machine" 2>/dev/null
+lend 1, python3 -c 'import ctypes; print(ctypes.CDLL("libcuda.so.1").which())'
+is "a library in a folder that only the loader's cache knows" 570 "$out"
+ldconfig -r "$work/machine" -c old 2>/dev/null
+lend 1, python3 -c 'import ctypes; print(ctypes.CDLL("libcuda.so.1").which())'
+is "… and by a cache of the old format" 570 "$out"
+ldconfig -r "$work/machine" -c compat 2>/dev/null
+lend 1, python3 -c 'import ctypes; print(ctypes.CDLL("libcuda.so.1").which())'
+is "… and by one of both" 570 "$out"
+afresh
 cache=$work/machine/etc/ld.so.cache
 hostile() { # hostile NAME TEXT: as the machine is now, then it is made afresh
     refused "$1" 1, "$2"
@@ -245,7 +258,7 @@ hostile "a cache with two billion entries" "do not fit in the file"
 printf 'nonsense' >"$cache"
 hostile "a cache of nonsense" "is no cache of the loader"
 LC_ALL=C sed -i 's#/usr/lib/x86#/usr/../xx86#g' "$cache"
-hostile "a cache with a path that climbs" ".so is at"
+hostile "a cache with a path that climbs" "is at \"/usr/../"
 rm "$cache"
 mkfifo "$cache"
 hostile "a cache that is a FIFO" "no regular file of root's"
