@@ -273,6 +273,37 @@ static void the_nodes_of_another_device_are_not_lent(void **state) {
     taken(own, 1);
 }
 
+static void an_instance_has_its_own_two_capabilities(void **state) {
+    (void)state;
+    static struct gpu_mig instance = {.gi = 1, .ci = 0, .gi_cap = 12, .ci_cap = 13};
+    static const char text[] = HEAD
+        "\"devices\":[{\"name\":\"" UUID "\",\"containerEdits\":{\"deviceNodes\":["
+        "{\"path\":\"/dev/nvidia0\"},{\"path\":\"/dev/nvidia-caps/nvidia-cap12\"},"
+        "{\"path\":\"/dev/nvidia-caps/nvidia-cap13\"},{\"path\":\"/dev/nvidia-caps/nvidia-cap1\"},"
+        "{\"path\":\"/dev/nvidia-caps/nvidia-cap14\"}]}}]}";
+    static const unsigned caps[] = {1, 12, 13, 14};
+    if (!has_nodes) {
+        print_message("no nodes of devices can be made\n");
+        skip();
+    }
+    assert_int_equal(mkdir(at("/dev/nvidia-caps"), 0755), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(caps); i++) {
+        char path[64];
+        snprintf(path, sizeof path, "/dev/nvidia-caps/nvidia-cap%u", caps[i]);
+        assert_true(make_node(path, 510, caps[i]));
+    }
+    _cleanup_gpu_loan_ struct gpu_loan loan;
+    _cleanup_error_ struct error err = {0};
+    begin(&loan);
+    loan.lent[0].mig = &instance;
+    if (gpu_parse_cdi("x.json", text, strlen(text), &loan, &err) < 0)
+        fail_msg("%s", error_text(&err));
+    assert_int_equal(loan.node_count, 3);
+    assert_string_equal(loan.nodes[1].target, "/dev/nvidia-caps/nvidia-cap12");
+    assert_string_equal(loan.nodes[2].target, "/dev/nvidia-caps/nvidia-cap13");
+    assert_int_equal(strv_len(loan.notes), 2); /* the driver's own settings, and a neighbour's */
+}
+
 static void mounts(void **state) {
     (void)state;
     static const struct bad all[] = {
@@ -432,6 +463,7 @@ int main(void) {
         TEST(nodes_that_are_other_devices),
         TEST(nodes_that_are_lent_and_others),
         TEST(the_nodes_of_another_device_are_not_lent),
+        TEST(an_instance_has_its_own_two_capabilities),
         TEST(mounts),
         TEST(what_has_no_effect_is_in_good_form_too),
         TEST(hooks_and_their_kin_are_counted),
