@@ -288,17 +288,17 @@ static int read_folder(const char *folder, struct gpu_loan *loan, struct error *
     _cleanup_free_ char *path = str_printf("%s%s", gpu_root(), folder);
     _cleanup_strv_ char **names = NULL;
     if (!path) return error_sys(err, ENOMEM, "CDI");
+    size_t count = 0;
     _cleanup_closedir_ DIR *d = opendir(path);
     for (struct dirent *e; d && (e = readdir(d));) {
         if ((str_ends(e->d_name, ".yaml") || str_ends(e->d_name, ".yml")) &&
             gpu_note(loan, "%s/%s: not read: only JSON is", path, e->d_name) < 0)
             return error_sys(err, ENOMEM, "CDI");
-        if (str_ends(e->d_name, ".json") && strv_push(&names, e->d_name) < 0)
-            return error_sys(err, ENOMEM, "CDI");
+        if (!str_ends(e->d_name, ".json")) continue;
+        if (++count > CDI_FILES)
+            return error_set(err, ERROR_LIMIT, "%s: more than %d files", path, CDI_FILES);
+        if (strv_push(&names, e->d_name) < 0) return error_sys(err, ENOMEM, "CDI");
     }
-    size_t count = strv_len(names);
-    if (count > CDI_FILES)
-        return error_set(err, ERROR_LIMIT, "%s: more than %d files", path, CDI_FILES);
     if (names) qsort(names, count, sizeof *names, by_name);
     for (size_t i = 0; i < count; i++) {
         _cleanup_free_ char *file = path_join(folder, names[i]);
