@@ -20,10 +20,11 @@ static const char statement[] =
     "* The loss must be met surely: the mean over fresh runs at p < 0.01, not one lucky run.\n"
     "* Training tokens may be used in any order, each as it is; the validation tokens are for\n"
     "  the examination alone.\n"
-    "* Keep the lines `step:I/N val_loss:X` and the last one, `peak memory ...`: the clock runs\n"
-    "  from the first line of a step to that one, and the examiner reads the last `val_loss`.\n"
+    "* Keep the lines of each step, `step:I/N val_loss:X`, and the last one, `peak memory ...`:\n"
+    "  the clock runs from the first step's line to that one, and the examiner reads the last\n"
+    "  `val_loss`. What trains before the first line is against the rules.\n"
     "  The time that the program prints itself decides nothing.\n"
-    "* Compiling and warming up before the first step are free for half an hour.\n"
+    "* Compiling and warming up before the first step are free for ten minutes.\n"
     "* No network, no files but those of this folder and the data.\n";
 
 static const char *const editable[] = {"*.py", NULL};
@@ -46,9 +47,9 @@ const struct plan_shape nanogpt_shape = {
     .argv = argv,
     .data_file = "fineweb10B",
     .gpus = 8,
-    /* The first line is that of step 0, printed before anything is learnt; behind the
-     * last validation comes the line about memory, in each of the records. */
-    .start = "^(step:[0-9]+/[0-9]+|s:[0-9]+) ",
+    /* The line of the first step comes when it is over, and so when everything has been
+     * compiled. Behind the last validation comes the line about memory, in each record. */
+    .start = "^step:[1-9][0-9]*/[0-9]+ (train_loss|train_time):",
     .stop = "^peak memory ",
     .loss = "val_loss:([0-9.]+)",
     .metric = "loss",
@@ -240,6 +241,17 @@ static int read_record(struct clone *c, const struct record_row *row, struct pla
     return take_hints(c, row, r, err);
 }
 
+/* A number that was had before is the same record, timed again by other rules: the step
+ * to it need be no step forward. */
+static int note_again(const struct record_table *t, size_t i, struct plan_record *r,
+                      struct error *err) {
+    for (size_t k = 0; k < i && !t->rows[i].fault; k++)
+        if (t->rows[k].number == t->rows[i].number)
+            return plan_note(r, err, "its number is that of row %zu: timed again, no new record",
+                             k + 1);
+    return 0;
+}
+
 int nanogpt_read(struct clone *c, struct import_plan *p, struct error *err) {
     _cleanup_buf_ struct buf readme = {0};
     _cleanup_record_table_ struct record_table table = {0};
@@ -249,7 +261,7 @@ int nanogpt_read(struct clone *c, struct import_plan *p, struct error *err) {
     for (size_t i = 0; i < table.count; i++) {
         struct plan_record *r = plan_add(p, err);
         if (!r || name_record(&table.rows[i], i + 1, r, err) < 0 ||
-            read_record(c, &table.rows[i], r, err) < 0)
+            read_record(c, &table.rows[i], r, err) < 0 || note_again(&table, i, r, err) < 0)
             return -1;
     }
     return 0;

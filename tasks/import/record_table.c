@@ -72,13 +72,14 @@ static size_t link_end(struct text t, size_t at, size_t *text_end) {
 /* The text of a cell: links give theirs, a backslash before a bar goes. */
 static char *plain(struct text t) {
     _cleanup_buf_ struct buf out = {0};
+    size_t link = 0, text_end = 0; /* of the link we are in: its ends */
     buf_puts(&out, "");
     for (size_t i = 0; i < t.len; i++) {
-        size_t text_end = 0;
-        size_t end = t.at[i] == '[' ? link_end(t, i, &text_end) : 0;
-        if (end) {
-            buf_append(&out, t.at + i + 1, text_end - i - 1);
-            i = end - 1;
+        if (link && i == text_end) {
+            i = link - 1;
+            link = 0;
+        } else if (!link && t.at[i] == '[' && (link = link_end(t, i, &text_end))) {
+            continue;
         } else if (t.at[i] != '\\' || i + 1 == t.len || t.at[i + 1] != '|') {
             buf_putc(&out, t.at[i]);
         }

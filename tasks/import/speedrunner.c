@@ -18,8 +18,9 @@ static const char statement[] =
     "loss on the validation tokens is at most 3.28. Make it get there sooner.\n\n"
     "* It reads `NANOGPT_TRAIN_FILES`, `NANOGPT_VAL_FILES` and `NANOGPT_VAL_TOKENS` from the\n"
     "  environment: leave that as it is.\n"
-    "* Keep the lines `step:I/N val_loss:X` and the last one, `peak memory ...`: the clock runs\n"
-    "  from the first line of a step to that one, and the examiner reads the last `val_loss`.\n"
+    "* Keep the lines of each step, `step:I/N val_loss:X`, and the last one, `peak memory ...`:\n"
+    "  the clock runs from the first step's line to that one, and the examiner reads the last\n"
+    "  `val_loss`. What trains before the first line is against the rules.\n"
     "  The time that the program prints itself decides nothing.\n"
     "* The loss must be met surely: the mean over fresh runs at p < 0.01, not one lucky run.\n"
     "* No network, no files but those of this folder and the data.\n";
@@ -48,7 +49,8 @@ const struct plan_shape speedrunner_shape = {
     .argv = argv,
     .data_file = "fineweb10B",
     .gpus = 8,
-    .start = "^step:[0-9]+/[0-9]+ ",
+    /* Of a step of training, as the first three records print it and as the others do. */
+    .start = "^step(:[1-9][0-9]*/[0-9]+ (train_loss|train_time):| +[1-9][0-9]*/[0-9]+ [|])",
     .stop = "^peak memory ",
     .loss = "val_loss:([0-9.]+)",
     .metric = "loss",
