@@ -49,6 +49,17 @@ static int note_gaps(struct import_plan *p, struct error *err) {
     return 0;
 }
 
+/* Says why as well: the report that would have is not made. */
+static int too_few(const struct import_plan *p, const char *dir, size_t found, size_t least,
+                   struct error *err) {
+    const struct plan_record *r = NULL;
+    for (size_t i = 0; i < p->count && !r; i++)
+        if (p->records[i].reason) r = &p->records[i];
+    return error_set(
+        err, ERROR_INVALID, "%s: %zu of %zu records can be imported, needed are %zu%s%s%s%s", dir,
+        found, p->count, least, r ? "; " : "", r ? r->key : "", r ? ": " : "", r ? r->reason : "");
+}
+
 static int read_project(const struct project *project, const char *dir, struct import_plan *p,
                         struct error *err) {
     _cleanup_clone_ struct clone *c = clone_open(dir, err);
@@ -57,10 +68,7 @@ static int read_project(const struct project *project, const char *dir, struct i
     if (project->read(c, p, err) < 0) return error_wrap(err, "%s", dir);
     size_t least = p->shape->kind == TASK_TIME_TO_TARGET ? 2 : 1;
     size_t found = place_records(p);
-    if (found < least)
-        return error_set(err, ERROR_INVALID,
-                         "%s: %zu of %zu records can be imported, needed %s %zu", dir, found,
-                         p->count, least == 1 ? "is" : "are", least);
+    if (found < least) return too_few(p, dir, found, least, err);
     return note_gaps(p, err);
 }
 
