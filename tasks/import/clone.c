@@ -2,8 +2,11 @@
 
 #include "common/cleanup.h"
 #include "common/file.h"
+#include "tasks/import/clone_head.h"
 
+#include <fcntl.h>
 #include <git2.h>
+#include <git2/sys/repository.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -11,7 +14,7 @@ struct clone {
     git_repository *repo;
     git_odb *odb;
     git_oid root; /* the commit's tree */
-    char commit[GIT_OID_HEXSZ + 1];
+    char commit[CLONE_ID_HEX + 1];
 };
 
 #define MODE_TYPE    0170000
@@ -36,10 +39,6 @@ static void cleanup_odb_object(git_odb_object **o) {
     git_odb_object_free(*o);
 }
 
-static void cleanup_reference(git_reference **r) {
-    git_reference_free(*r);
-}
-
 /* The folder that holds the objects: `dir` itself when bare, else its .git. */
 static char *git_dir(const char *dir, struct error *err) {
     struct stat st;
@@ -59,15 +58,37 @@ static char *git_dir(const char *dir, struct error *err) {
     return NULL;
 }
 
-/* No configuration but the clone's own, and that one unexamined as to whose it is: what
- * it says decides nothing here. */
-static int start_git(struct error *err) {
-    static const git_config_level_t levels[] = {GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_XDG,
-                                                GIT_CONFIG_LEVEL_GLOBAL,
-                                                GIT_CONFIG_LEVEL_PROGRAMDATA};
-    if (git_libgit2_init() < 0) return git_fault(err, "libgit2");
-    for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
-        git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, levels[i], "");
+/* Whether the files of packs are files, and none of the objects are elsewhere: what is
+ * read is the clone, whole, and nothing that could keep us waiting. */
+static int check_objects(const char *objects, struct error *err) {
+    struct stat st;
+    _cleanup_free_ char *borrowed = path_join(objects, "info/alternates");
+    _cleanup_free_ char *packs = path_join(objects, "pack");
+    if (!borrowed || !packs) return error_sys(err, ENOMEM, "%s", objects);
+    if (lstat(borrowed, &st) == 0)
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "%s: it borrows objects of another (git repack -a -d, then remove it)",
+                         borrowed);
+    _cleanup_closedir_ DIR *d = opendir(packs);
+    for (const struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d)) {
+        if (str_eq(e->d_name, ".") || str_eq(e->d_name, "..")) continue;
+        if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+            return error_set(err, ERROR_INVALID, "%s: holds something that is no file", packs);
+    }
+    return 0;
+}
+
+/* The objects alone: a repository that was never opened has no configuration, no hooks
+ * and no owner who would have to be trusted. */
+static int open_objects(struct clone *c, const char *dir, struct error *err) {
+    _cleanup_free_ char *objects = path_join(dir, "objects");
+    struct stat st;
+    if (!objects) return error_sys(err, ENOMEM, "%s", dir);
+    if (lstat(objects, &st) < 0 || !S_ISDIR(st.st_mode))
+        return error_set(err, ERROR_INVALID, "%s: is no clone of git", dir);
+    if (check_objects(objects, err) < 0) return -1;
+    if (git_odb_open(&c->odb, objects) < 0 || git_repository_wrap_odb(&c->repo, c->odb) < 0)
+        return git_fault(err, dir);
     return 0;
 }
 
@@ -84,34 +105,30 @@ static int check_size(struct clone *c, const git_oid *id, git_object_t type, siz
     return 0;
 }
 
-static int find_commit(struct clone *c, struct error *err) {
-    _cleanup_(cleanup_reference) git_reference *head = NULL;
+static int find_commit(struct clone *c, const char *dir, struct error *err) {
+    _cleanup_close_ int fd = dir_open(dir, err);
     _cleanup_(cleanup_object) git_object *commit = NULL;
-    if (git_repository_head(&head, c->repo) < 0) return git_fault(err, "HEAD");
-    const git_oid *id = git_reference_target(head);
-    if (!id) return error_set(err, ERROR_INVALID, "HEAD: names no commit");
-    if (check_size(c, id, GIT_OBJECT_COMMIT, CLONE_TREE, "HEAD", err) < 0) return -1;
-    if (git_object_lookup(&commit, c->repo, id, GIT_OBJECT_COMMIT) < 0)
+    git_oid id;
+    if (fd < 0 || clone_head(fd, c->commit, err) < 0) return -1;
+    if (git_oid_fromstr(&id, c->commit) < 0) return git_fault(err, "HEAD");
+    if (check_size(c, &id, GIT_OBJECT_COMMIT, CLONE_TREE, "HEAD", err) < 0) return -1;
+    if (git_object_lookup(&commit, c->repo, &id, GIT_OBJECT_COMMIT) < 0)
         return git_fault(err, "HEAD");
     git_oid_cpy(&c->root, git_commit_tree_id((git_commit *)commit));
-    git_oid_tostr(c->commit, sizeof c->commit, id);
     return 0;
 }
 
 struct clone *clone_open(const char *dir, struct error *err) {
     _cleanup_free_ char *path = git_dir(dir, err);
-    if (!path || start_git(err) < 0) return NULL;
+    if (!path) return NULL;
     _cleanup_clone_ struct clone *c = calloc(1, sizeof *c);
     if (!c) {
-        git_libgit2_shutdown();
         error_sys(err, ENOMEM, "%s", dir);
         return NULL;
     }
-    if (git_repository_open_bare(&c->repo, path) < 0 || git_repository_odb(&c->odb, c->repo) < 0) {
-        git_fault(err, dir);
-        return NULL;
-    }
-    if (find_commit(c, err) < 0) {
+    git_libgit2_init(); /* given back by clone_close() */
+    if (open_objects(c, path, err) < 0) return NULL;
+    if (find_commit(c, path, err) < 0) {
         error_wrap(err, "%s", dir);
         return NULL;
     }

@@ -1,7 +1,6 @@
 /*
  * A clone of the user's, read as data: the objects of one commit and nothing else. No
- * checkout, hook or filter, and no working tree; of configuration libgit2 may look
- * into the clone's own for how references are kept, never into another.
+ * checkout, hook, filter or configuration, no working tree, no owner to be trusted.
  *
  * The clone is a stranger's: every size is known before bytes are read, trees, depth
  * and counts are bounded, and only regular files are files.
@@ -30,7 +29,7 @@ void clone_close(struct clone *c);
 void cleanup_clone(struct clone **c);
 #define _cleanup_clone_ __attribute__((cleanup(cleanup_clone)))
 
-const char *clone_commit(const struct clone *c); /* 40 digits (64 of SHA-256) */
+const char *clone_commit(const struct clone *c); /* 40 digits */
 
 enum clone_kind { CLONE_NOTHING, CLONE_FILE, CLONE_FOLDER, CLONE_LINK, CLONE_MODULE };
 /* What is at a path of the commit. -1: an object is missing or malformed. */

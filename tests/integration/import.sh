@@ -235,6 +235,21 @@ mkfifo "$place/fifo"
 printf '[include]\n\tpath = %s\n' "$place/fifo" >>"$place/speedrun/.git/config"
 says 'configuration leads nowhere' 0 '7 records' timeout 20 "$paddock" task import nanogpt-speedrun "$place/speedrun" --into "$place/from-bare" --force
 
+echo "$place/bare.git/objects" >"$place/speedrun/.git/objects/info/alternates"
+says 'objects of another clone' 1 'borrows objects' import nanogpt-speedrun "$place/speedrun" --into "$place/from-bare" --force
+rm "$place/speedrun/.git/objects/info/alternates"
+mkdir -p "$place/speedrun/.git/objects/pack"
+mkfifo "$place/speedrun/.git/objects/pack/pack-x.idx"
+says 'a pack that would never end' 1 'is no file' import nanogpt-speedrun "$place/speedrun" --into "$place/from-bare" --force
+rm "$place/speedrun/.git/objects/pack/pack-x.idx"
+echo 'ref: refs/../../../etc/passwd' >"$place/speedrun/.git/HEAD"
+says 'a HEAD that leads out' 1 'HEAD: names no commit' import nanogpt-speedrun "$place/speedrun" --into "$place/from-bare" --force
+echo 'ref: refs/heads/loop' | tee "$place/speedrun/.git/HEAD" >"$place/speedrun/.git/refs/heads/loop"
+says 'a HEAD that leads nowhere' 1 'HEAD: names no commit' import nanogpt-speedrun "$place/speedrun" --into "$place/from-bare" --force
+rm "$place/speedrun/.git/HEAD"
+mkfifo "$place/speedrun/.git/HEAD"
+says 'a HEAD that would never end' 1 'HEAD: is no file' import nanogpt-speedrun "$place/speedrun" --into "$place/from-bare" --force
+
 # ---- the speedrunner ----
 
 begin runner
