@@ -233,7 +233,7 @@ static int name_record(const struct record_row *row, size_t place, struct plan_r
 static int read_record(struct clone *c, const struct record_row *row, struct plan_record *r,
                        struct error *err) {
     _cleanup_error_ struct error why = {0};
-    if (row->fault) return plan_skip(r, err, "%s", row->fault);
+    if (row->fault || !r->from) return plan_skip(r, err, "%s", row->fault ? row->fault : "no log");
     if (!row->ms && plan_note(r, err, "its time \"%s\" could not be read", row->time) < 0)
         return -1;
     if (take_source(c, r, &why) < 0 || take_modules(c, r, &why) < 0)

@@ -1,10 +1,12 @@
 /*
  * What an import reads of a stranger's clone: the table of records, the head of a log,
- * the imports of a program, durations.
+ * the imports of a program, durations; behind a NUL, the files that say which commit
+ * HEAD names.
  */
 #include "common/amount.h"
 #include "common/cleanup.h"
 #include "common/file.h"
+#include "tasks/import/clone_head.h"
 #include "tasks/import/record_log.h"
 #include "tasks/import/record_table.h"
 #include "tests/fuzz/fuzz.h"
@@ -48,9 +50,28 @@ static void feed_imports(const char *text, size_t len) {
         FUZZ_CHECK(**n && !strpbrk(*n, "./ \t\n") && strlen(*n) < RECORD_LOG_NAME - 3, "%s", *n);
 }
 
+/* HEAD up to a NUL, then packed-refs. */
+static void feed_head(struct fuzz_input in) {
+    struct fuzz_place *place = fuzz_place();
+    _cleanup_free_ char *head = fuzz_text(&in);
+    _cleanup_error_ struct error err = {0};
+    char id[CLONE_ID_HEX + 1] = "";
+    fuzz_place_reset(place);
+    if (file_write_atomic_at(place->in, "HEAD", head, strlen(head), 0600, NULL) < 0 ||
+        file_write_atomic_at(place->in, "packed-refs", in.at, in.left, 0600, NULL) < 0)
+        return;
+    if (clone_head(place->in, id, &err) == 0)
+        FUZZ_CHECK(strspn(id, "0123456789abcdef") == CLONE_ID_HEX && !id[CLONE_ID_HEX], "%s", id);
+    else FUZZ_CHECK(error_is_set(&err), "a refusal without a reason");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     const char *text = (const char *)data;
     double ms = -1;
+    if (len && !*data) {
+        feed_head((struct fuzz_input){data + 1, len - 1});
+        return 0;
+    }
     feed_table(text, len);
     feed_log(text, len);
     feed_imports(text, len);

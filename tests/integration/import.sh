@@ -289,7 +289,7 @@ commit
 says 'one record' 0 '1 records' import autoresearch "$repo"
 says 'without faults' 0 'no faults' "$paddock" task check "$into/autoresearch"
 is 'one file may be changed' '["train.py"]' "$(jq -c .editable "$into/autoresearch/task.json")"
-is 'the others are there' 'prepare.py train.py' "$(ls "$into/autoresearch/records/1" | xargs)"
+is 'the others are there' 'prepare.py train.py' "$(cd "$into/autoresearch/records/1" && echo *)"
 git -C "$repo" rm -q prepare.py && git -C "$repo" commit -qm x
 says 'but not without what it imports' 1 'prepare.py: is no file' import autoresearch "$repo" --force
 
