@@ -2,6 +2,7 @@
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "orchestrator/client/cli.h"
+#include "policies/policy.h"
 #include "tasks/import/import.h"
 #include "tasks/task.h"
 
@@ -16,7 +17,7 @@ static const struct arg args_import[] = {
     {.name = "policy",
      .kind = ARG_TEXT,
      .value = "NAME",
-     .help = "of the train phase; default: train"},
+     .help = "of the train phase; default: train-gpu, or train"},
     {.name = "image", .kind = ARG_TEXT, .value = "NAME", .help = "what it runs on; default: host"},
     {.name = "force", .kind = ARG_FLAG, .help = "replace what an earlier import made"},
     {.name = NULL}};
@@ -34,6 +35,12 @@ static char *own_catalogue(struct error *err) {
     }
     if (!path) error_sys(err, ENOMEM, "catalogue");
     return path;
+}
+
+/* The policy for GPUs where this installation has one. */
+static const char *usual_policy(void) {
+    _cleanup_free_ char *path = policy_find("train-gpu", NULL);
+    return path ? "train-gpu" : "train";
 }
 
 static int print_report(const struct cli *cli, const char *dir, const struct import_plan *plan,
@@ -61,7 +68,7 @@ static int run_import(struct cli *cli, const struct args *args, struct error *er
     const struct import_options options = {
         .clone = args->operands[1],
         .into = into ? into : own,
-        .policy = policy ? policy : "train",
+        .policy = policy ? policy : usual_policy(),
         .image = image ? image : "host",
         .gpus = args_int(args, "gpus", 0),
         .force = args_given(args, "force"),

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 struct clone {
+    int objects; /* the folder of the objects */
     git_repository *repo;
     git_odb *odb;
     git_oid root; /* the commit's tree */
@@ -86,10 +87,19 @@ static int open_objects(struct clone *c, const char *dir, struct error *err) {
     if (!objects) return error_sys(err, ENOMEM, "%s", dir);
     if (lstat(objects, &st) < 0 || !S_ISDIR(st.st_mode))
         return error_set(err, ERROR_INVALID, "%s: is no clone of git", dir);
-    if (check_objects(objects, err) < 0) return -1;
+    if (check_objects(objects, err) < 0 || (c->objects = dir_open(objects, err)) < 0) return -1;
     if (git_odb_open(&c->odb, objects) < 0 || git_repository_wrap_odb(&c->repo, c->odb) < 0)
         return git_fault(err, dir);
     return 0;
+}
+
+/* An object that lies in a file of its own must lie in a file: libgit2 would wait for
+ * whoever writes into a pipe of that name. */
+static bool is_waiting(const struct clone *c, const git_oid *id) {
+    char path[CLONE_ID_HEX + 2] = "";
+    struct stat st;
+    if (git_oid_pathfmt(path, id) < 0) return true;
+    return fstatat(c->objects, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode);
 }
 
 /* The size of an object that is to be of this type, before a byte of it is read. */
@@ -97,6 +107,7 @@ static int check_size(struct clone *c, const git_oid *id, git_object_t type, siz
                       const char *what, struct error *err) {
     size_t size = 0;
     git_object_t found = GIT_OBJECT_INVALID;
+    if (is_waiting(c, id)) return error_set(err, ERROR_INVALID, "%s: its object is no file", what);
     if (git_odb_read_header(&size, &found, c->odb, id) < 0) return git_fault(err, what);
     if (found != type)
         return error_set(err, ERROR_INVALID, "%s: is a %s", what, git_object_type2string(found));
@@ -126,6 +137,7 @@ struct clone *clone_open(const char *dir, struct error *err) {
         error_sys(err, ENOMEM, "%s", dir);
         return NULL;
     }
+    c->objects = -1;
     git_libgit2_init(); /* given back by clone_close() */
     if (open_objects(c, path, err) < 0) return NULL;
     if (find_commit(c, path, err) < 0) {
@@ -137,6 +149,7 @@ struct clone *clone_open(const char *dir, struct error *err) {
 
 void clone_close(struct clone *c) {
     if (!c) return;
+    if (c->objects >= 0) close(c->objects);
     git_odb_free(c->odb);
     git_repository_free(c->repo);
     free(c);

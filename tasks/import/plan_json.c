@@ -4,15 +4,15 @@
 
 #include <string.h>
 
-/* The text is a placeholder until the machine's own is named: the shipped importers
- * know the projects, not where somebody keeps their data. One function, to be changed
- * in one place. Its size is what smuggling is reckoned against. */
+/* The text is a placeholder until the machine's own is named: an importer knows the
+ * project, not where somebody keeps its data. No program has the command's name, so that
+ * a run is refused with it. Its size is what smuggling is reckoned against. */
 static void put_data(const struct import_plan *p, struct json_writer *w) {
-    char *const command[] = {"/usr/bin/false", NULL};
+    char *const command[] = {"name-the-data-in-task.json", NULL};
     static const char none[] = "0000000000000000000000000000000000000000000000000000000000000000";
     json_open_object(w, "data");
     json_put_strv(w, "command", command);
-    json_put_string(w, "package", "none: name the data of this task in its task.json");
+    json_put_string(w, "package", "none");
     json_put_string(w, "sha256", none);
     json_put_int(w, "bytes", 200000000);
     json_put_string(w, "file", p->shape->data_file);

@@ -193,6 +193,7 @@ is 'and is as it was' yes "$([ -f "$task/task.json" ] && echo yes)"
 says 'your own catalogue otherwise' 0 '9 records' "$paddock" task import nanogpt-speedrun "$repo"
 says 'where tasks are found' 0 'nanogpt-speedrun +time-to-target +9' "$paddock" task list
 says 'GPUs are bounded' 2 'gpus' import nanogpt-speedrun "$repo" --gpus 17
+is 'the policy for GPUs where there is one' "$("$paddock" policy show train-gpu >/dev/null 2>&1 && echo train-gpu || echo train)" "$(jq -r .phases.train.policy "$task/task.json")"
 says 'a policy that is none' 1 'policy' import nanogpt-speedrun "$repo" --force --policy no-such --into "$place/other"
 is 'leaves nothing behind' '' "$(ls -A "$place/other" 2>/dev/null)"
 says 'a project that is none' 1 'must be nanogpt-speedrun' import else "$repo"
@@ -229,6 +230,8 @@ rm -f "$place/speedrun/.git/objects/${oid:0:2}/${oid:2}"
 says 'a missing object is a reason, not an end' 0 '7 records' import nanogpt-speedrun "$place/speedrun" --into "$place/from-bare" --force
 git -C "$place/speedrun" hash-object -w --stdin <<<x >/dev/null
 git -C "$place/speedrun" checkout -q --detach 2>/dev/null
+mkfifo "$place/speedrun/.git/objects/${oid:0:2}/${oid:2}"
+says 'an object that would never end' 0 'a.txt: its object is no file' import nanogpt-speedrun "$place/speedrun" --into "$place/from-bare" --force
 says 'a HEAD without a branch' 0 '7 records' import nanogpt-speedrun "$place/speedrun" --into "$place/from-bare" --force
 # A configuration that includes what would never end.
 mkfifo "$place/fifo"
