@@ -68,6 +68,13 @@ static void test_nothing_came(void **state) {
     expect(settle(l), 1000, 9000, 0, 8000);
 }
 
+static void test_both_at_once(void **state) {
+    (void)state;
+    struct lines *l = matcher(1);
+    feed(l, OUT, "go\nloss: 1\n", 7000); /* held back: no time lies between */
+    expect(settle(l), 1000, 7000, 2000, 6000);
+}
+
 static void test_pieces(void **state) {
     (void)state;
     struct lines *l = matcher(1);
@@ -105,8 +112,9 @@ static void test_nul(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_window),       cmocka_unit_test(test_outside_counts),
-        cmocka_unit_test(test_nothing_came), cmocka_unit_test(test_pieces),
-        cmocka_unit_test(test_long_lines),   cmocka_unit_test(test_nul),
+        cmocka_unit_test(test_nothing_came), cmocka_unit_test(test_both_at_once),
+        cmocka_unit_test(test_pieces),       cmocka_unit_test(test_long_lines),
+        cmocka_unit_test(test_nul),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
