@@ -300,7 +300,7 @@ static int read_folder(const char *folder, struct gpu_loan *loan, struct error *
         if (strv_push(&names, e->d_name) < 0) return error_sys(err, ENOMEM, "CDI");
     }
     if (names) qsort(names, count, sizeof *names, by_name);
-    for (size_t i = 0; names && names[i]; i++) {
+    for (size_t i = 0; i < count; i++) {
         _cleanup_free_ char *file = path_join(folder, names[i]);
         if (!file) return error_sys(err, ENOMEM, "CDI");
         if (read_file(file, loan, err) < 0) return -1;

@@ -8,9 +8,9 @@
 
 /* ---- names ---- */
 
-static int unknown(const char *name, const struct gpu_loan *loan, struct error *err) {
-    return error_set(err, ERROR_NOT_FOUND, "GPU %s: this machine has no such GPU, but %zu others",
-                     name, loan->inventory.count);
+static void unknown(const char *name, const struct gpu_loan *loan, struct error *err) {
+    error_set(err, ERROR_NOT_FOUND, "GPU %s: this machine has no such GPU, but %zu others", name,
+              loan->inventory.count);
 }
 
 static int small_number(const char **p, int *out) {
@@ -36,7 +36,7 @@ static int find_instance(const char *name, const char *place, const struct gpu_l
                          "MIG-<uuid>@GPU-<uuid>/<gi>/<ci>",
                          name);
     out->gpu = gpu_find(&loan->inventory, uuid);
-    if (!out->gpu) return unknown(name, loan, err);
+    if (!out->gpu) return unknown(name, loan, err), -1;
     for (size_t i = 0; i < out->gpu->mig_count; i++)
         if (out->gpu->mig[i].gi == gi && out->gpu->mig[i].ci == ci) out->mig = &out->gpu->mig[i];
     if (out->mig) return 0;
@@ -75,7 +75,7 @@ static int find(const char *name, const struct gpu_loan *loan, struct gpu_lent *
             return error_set(err, ERROR_INVALID, "GPU %s: is no index and no UUID", name);
         out->gpu = (size_t)index < all->count ? &all->gpus[index] : NULL;
     }
-    if (!out->gpu) return unknown(name, loan, err);
+    if (!out->gpu) return unknown(name, loan, err), -1;
     if (!out->visible) out->visible = strdup(out->mig ? name : out->gpu->uuid);
     return out->visible ? 0 : error_sys(err, ENOMEM, "GPU %s", name);
 }

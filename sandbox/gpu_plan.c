@@ -61,6 +61,7 @@ static void put_text(struct mount_plan *p, const char *text, const char *fmt, ..
     char target[PATH_MAX];
     va_list ap;
     va_start(ap, fmt);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
     vsnprintf(target, sizeof target, fmt, ap);
     va_end(ap);
     if (!has(p, target)) plan_add(p, MOUNT_TEXT, target, text);
