@@ -29,7 +29,7 @@ cleanup() {
     done
     rm -rf "$place"
 }
-[ -n "${KEEP:-}" ] || trap cleanup EXIT
+trap cleanup EXIT
 bad=0
 # is TEXT PATTERN GOT
 is() {
