@@ -55,8 +55,8 @@ struct mount_step {
     int from;              /* the source as it was looked at, O_PATH, held by the launcher; -1 */
     dev_t device, node;    /* … where it lies, and of a node what it is, to be found again */
     ino_t inode;
-    int fd;                /* of the opened source; -1 */
-    bool is_folder;        /* … and what it is */
+    int fd;         /* of the opened source; -1 */
+    bool is_folder; /* … and what it is */
 };
 
 struct mount_plan {
