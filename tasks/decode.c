@@ -163,7 +163,11 @@ static void read_clock(struct faults *faults, const struct json *v, void *base) 
     if (json_find(v, "data")) fault_at(faults, json_find(v, "data"), "is the task's own text");
 }
 
-static const struct field train_fields[] = {PHASE_FIELDS,
+/* Of the phases that may have GPUs: what is built needs none. */
+#define GPUS_FIELD \
+    FIELD_NUMBER(INT, "gpus", JSON_OPTIONAL, struct task_phase_spec, gpus, 0, TASK_GPUS_MOST)
+
+static const struct field train_fields[] = {PHASE_FIELDS, GPUS_FIELD,
                                             FIELD_SECTION("clock", JSON_OPTIONAL, read_clock)};
 
 static void read_train(struct faults *faults, const struct json *v, void *base) {
@@ -184,6 +188,7 @@ struct examine_keys {
 
 static const struct field examine_fields[] = {
     PHASE_FIELDS,
+    GPUS_FIELD,
     FIELD_CHOICE("kind", JSON_REQUIRED, struct examine_keys, kind, examiner_names),
     LOCKSTEP(streams, 1, MAX_STREAMS),
     LOCKSTEP(tokens, 1, MAX_TOKENS),

@@ -33,12 +33,15 @@ enum task_examiner {
                           streams to see whether that can be believed (judge/audit.h) */
 };
 
+enum { TASK_GPUS_MOST = 16 };
+
 struct task_phase_spec {
     char **argv;
     char *policy;              /* a policy name */
     struct spec_limits limits; /* see sandbox/spec.h */
     enum spec_network network;
     struct spec_clock clock; /* of train; its data are the task's, so it names none */
+    int64_t gpus;            /* how many GPUs it has to itself; of train and examine */
 };
 
 struct task_record {

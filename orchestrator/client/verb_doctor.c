@@ -4,14 +4,18 @@
 #include "orchestrator/client/cli.h"
 #include "orchestrator/client/progress.h"
 #include "orchestrator/client/reply.h"
+#include "orchestrator/gpu/nvml.h"
 #include "sandbox/probe.h"
 
+#include <string.h>
 #include <sys/stat.h>
 
 static const struct arg args_none[] = {{.name = NULL}};
 
 struct checkup {
     struct probe_report probe;
+    struct gpu_readings gpus;
+    char *no_gpus;       /* why there are none; NULL: there are */
     struct json *health; /* of the daemon; NULL: none answers */
     int64_t daemon_uid;  /* −1: not known */
     char **warnings;
@@ -19,6 +23,8 @@ struct checkup {
 
 static void checkup_clear(struct checkup *c) {
     probe_clear(&c->probe);
+    gpu_readings_clear(&c->gpus);
+    free(c->no_gpus);
     json_free(c->health);
     strv_free(c->warnings);
 }
@@ -54,10 +60,35 @@ static int look_at_daemon(struct cli *cli, struct checkup *c, struct error *err)
                 err);
 }
 
+/* No GPU is no fault either. */
+static void look_at_gpus(struct checkup *c) {
+    _cleanup_error_ struct error why = {0};
+    struct nvml *nvml = nvml_open(&why);
+    if (!nvml || nvml_read(nvml, &c->gpus, &why) < 0) c->no_gpus = strdup(error_text(&why));
+    nvml_close(nvml);
+}
+
+static void print_gpus(const struct checkup *c, struct buf *out) {
+    if (c->no_gpus) {
+        buf_puts(out, "GPUs: none: ");
+        progress_text(c->no_gpus, SIZE_MAX, out);
+        buf_putc(out, '\n');
+        return;
+    }
+    buf_printf(out, "GPUs: %zu, driver ", c->gpus.count);
+    progress_text(c->gpus.driver, SIZE_MAX, out);
+    buf_puts(out, "; paddock gpu list tells who has them\n");
+}
+
 static int print_json(const struct checkup *c, struct error *err) {
     _cleanup_json_writer_ struct json_writer *w = cli_object(err);
     if (!w) return -1;
     probe_encode(&c->probe, w, "machine");
+    json_open_object(w, "gpus");
+    json_put_int(w, "count", (int64_t)c->gpus.count);
+    json_put_string(w, "driver", c->gpus.driver[0] ? c->gpus.driver : NULL);
+    json_put_string(w, "absent", c->no_gpus);
+    json_close_object(w);
     if (c->health) {
         json_open_object(w, "daemon");
         json_put_string(w, "version", reply_text(c->health, "version"));
@@ -79,6 +110,7 @@ static int print_text(const struct checkup *c, struct error *err) {
     _cleanup_buf_ struct buf out = {0};
     probe_print(&c->probe, &out);
     buf_puts(&out, "\n");
+    print_gpus(c, &out);
     if (c->health) {
         buf_printf(&out, "paddockd %s answers: process %lld, uid %lld, state in ",
                    reply_text_or(c->health, "version", "?"),
@@ -100,6 +132,7 @@ static int run(struct cli *cli, const struct args *args, struct error *err) {
     (void)args;
     _cleanup_(checkup_clear) struct checkup c = {0};
     if (probe_run(&c.probe, err) < 0 || look_at_daemon(cli, &c, err) < 0) return -1;
+    look_at_gpus(&c);
     if ((cli->json ? print_json(&c, err) : print_text(&c, err)) < 0) return -1;
     return str_eq(c.probe.privilege, "none") ? CLI_FAILED : CLI_OK;
 }

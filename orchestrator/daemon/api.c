@@ -9,6 +9,8 @@ const struct route api_routes[] = {
     {"GET", "/v1/health", BODY_NONE, api_health},
     {"GET", "/v1/machine", BODY_NONE, api_machine},
     {"GET", "/v1/lanes", BODY_NONE, api_lanes},
+    {"GET", "/v1/gpus", BODY_NONE, api_gpus},
+    {"POST", "/v1/gpus/{gpu}/clear", BODY_OPTIONAL, api_gpu_clear},
     {"GET", "/v1/events", BODY_NONE, api_events},
     {"POST", "/v1/gc", BODY_OPTIONAL, api_gc},
     {"POST", "/v1/shutdown", BODY_OPTIONAL, api_shutdown},

@@ -18,6 +18,7 @@ extern const struct route api_routes[];
 int api_id(const struct request *q, char kind, int64_t *id, struct error *err);
 
 route_handler api_health, api_machine, api_lanes, api_events, api_gc, api_shutdown;
+route_handler api_gpus, api_gpu_clear;
 route_handler api_tasks, api_task, api_hint, api_task_calibration;
 route_handler api_board;
 route_handler api_experiments, api_experiment, api_experiment_create, api_experiment_finish,

@@ -3,6 +3,7 @@
 #include "images/store.h"
 #include "orchestrator/daemon/create.h"
 #include "orchestrator/daemon/create_inside.h"
+#include "orchestrator/daemon/gpu_run.h"
 #include "orchestrator/daemon/phase.h"
 #include "orchestrator/daemon/snapshot.h"
 
@@ -62,6 +63,7 @@ int create_check_machine(struct daemon *d, const struct task *t, struct error *e
     _cleanup_image_ struct image image = {0};
     if (image_resolve(d->images, t->image, &image, err) < 0)
         return error_wrap(err, "task %s", t->name);
+    if (gpu_run_check(d, t, err) < 0) return error_wrap(err, "task %s", t->name);
     return phase_data_check(d, t, err);
 }
 

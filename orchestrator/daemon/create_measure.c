@@ -1,6 +1,7 @@
 /* Making measurements: which versions, of which step, how many blocks. */
 #include "common/cleanup.h"
 #include "orchestrator/daemon/create.h"
+#include "orchestrator/daemon/gpu_run.h"
 #include "orchestrator/daemon/id.h"
 #include "orchestrator/daemon/snapshot.h"
 
@@ -133,6 +134,7 @@ static int with_arms(struct daemon *d, const struct wish *w, struct arm_row *arm
         return error_set(err, ERROR_UNSUPPORTED,
                          "task %s: only races to a target with a next record are measured",
                          task.name);
+    if (gpu_run_check(d, &task, err) < 0) return error_wrap(err, "task %s", task.name);
     if (fill_row(w, &task, common, out, err) < 0) return -1;
     pthread_rwlock_rdlock(&d->files);
     int rc = add_record(d, &task, common->step, &arms[0], err);

@@ -1,4 +1,5 @@
 #include "orchestrator/daemon/daemon.h"
+#include "orchestrator/gpu/pool.h"
 
 #include "common/cleanup.h"
 #include "common/digest.h"
@@ -158,12 +159,15 @@ int daemon_open(const char *state, struct daemon *out, struct error *err) {
     pthread_rwlock_init(&out->files, NULL);
     out->state = strdup(state);
     if (!out->state) return error_sys(err, ENOMEM, "state");
-    if (open_state(out, err) == 0 && probe_machine(out, err) == 0) return 0;
+    if (open_state(out, err) == 0 && probe_machine(out, err) == 0 &&
+        (out->gpus = gpu_pool_new(err)))
+        return 0;
     daemon_close(out);
     return -1;
 }
 
 void daemon_close(struct daemon *d) {
+    gpu_pool_free(d->gpus);
     store_close(d->store);
     char *const texts[] = {d->state, d->runs,   d->snapshots, d->built,        d->data,
                            d->tmp,   d->images, d->socket,    d->installation, d->machine};

@@ -15,6 +15,7 @@
 
 #define SECRET_BYTES 32
 
+struct gpu_pool;
 struct lanes;
 
 enum daemon_stop {
@@ -33,6 +34,7 @@ struct daemon {
     char *machine;      /* the probe's report as JSON; NULL: it failed */
     char *installation; /* 8 hex digits: tells the sandboxes of two daemons apart */
     struct lanes *lanes;
+    struct gpu_pool *gpus; /* never NULL; empty where there are none */
     /* Held for reading from the moment a file of the state is made until a row
      * refers to it; gc holds it for writing. */
     pthread_rwlock_t files;

@@ -153,11 +153,18 @@ void lane_unshare(struct lane *l) {
     pthread_mutex_unlock(&l->daemon->lanes->shared);
 }
 
+static bool names_gpus(const struct lane_configs *c) {
+    for (size_t i = 0; i < c->count; i++)
+        if (c->items[i].gpus) return true;
+    return false;
+}
+
 static int add_lane(struct daemon *d, const struct lane_config *c, struct error *err) {
     struct lanes *all = d->lanes;
     const struct lane_config *helper = lane_configs_helper(&all->configs);
     struct lane *l = &all->lanes[all->count++];
     *l = (struct lane){.daemon = d, .config = c, .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    l->all_gpus = all->count == 1 && !names_gpus(&all->configs);
     if (l->wake_fd < 0) return error_sys(err, errno, "eventfd");
     if (all->configs.whole) return 0;
     l->cpus = cpu_list_format(&c->cpus);
@@ -245,6 +252,7 @@ bool lanes_state(struct daemon *d, size_t i, struct lane_state *out) {
     for (size_t k = 0; k < all->count; k++) {
         const struct lane *l = &all->lanes[k];
         if (l->config != out->config) continue;
+        out->all_gpus = l->all_gpus;
         out->works = l->leased;
         out->job = l->job;
     }

@@ -15,10 +15,11 @@
 struct lane {
     struct daemon *daemon;
     const struct lane_config *config;
-    char *cpus;   /* as a spec names them; NULL: all */
-    char *beside; /* where its phases run that are not timed; NULL: all */
-    int wake_fd;  /* eventfd: new work, a cancelled job, or the end */
-    bool leased;  /* under the lanes' mutex; `job` is valid */
+    char *cpus;    /* as a spec names them; NULL: all */
+    bool all_gpus; /* no lane names any, and it is the first */
+    char *beside;  /* where its phases run that are not timed; NULL: all */
+    int wake_fd;   /* eventfd: new work, a cancelled job, or the end */
+    bool leased;   /* under the lanes' mutex; `job` is valid */
     struct queue_job job;
 };
 
@@ -45,6 +46,7 @@ bool lanes_idle(struct daemon *d);
  * valid where `works`. False behind the last. */
 struct lane_state {
     const struct lane_config *config;
+    bool all_gpus;
     bool works;
     struct queue_job job;
 };

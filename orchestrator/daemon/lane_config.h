@@ -23,7 +23,7 @@ struct lane_config {
     enum lane_role role;
     struct cpu_list cpus;
     int64_t memory_node; /* -1: none named */
-    char **gpus;         /* kept for later; may be NULL */
+    char **gpus;         /* indexes or UUIDs; may be NULL */
 };
 
 enum { LANES_MAX = 64 };

@@ -2,6 +2,7 @@
 #include "common/cleanup.h"
 #include "common/digest.h"
 #include "common/file.h"
+#include "orchestrator/daemon/gpu_run.h"
 #include "orchestrator/daemon/phase.h"
 #include "orchestrator/daemon/phase_spec.h"
 #include "orchestrator/judge/exam.h"
@@ -118,7 +119,9 @@ static int train_prepare(struct execution *x, const struct run_row *row, const c
 
 static int train_finish(struct execution *x, const char *dir, struct run_row *row,
                         struct error *err) {
-    return phase_launcher_finish(x, dir, row, err) < 0 ? -1 : phase_check_bounds(x, row, err);
+    if (phase_launcher_finish(x, dir, row, err) < 0) return -1;
+    gpu_run_judge(x, row);
+    return phase_check_bounds(x, row, err);
 }
 
 static const struct run_plan train_plan = {.phase = "train",

@@ -3,6 +3,7 @@
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "images/store.h"
+#include "orchestrator/daemon/gpu_run.h"
 #include "orchestrator/daemon/id.h"
 #include "policies/policy.h"
 
@@ -114,6 +115,9 @@ static int set_labels(struct execution *x, const struct run_row *row, struct spe
     buf_printf(&text, "{\"phase\": \"%s\", \"task\": \"%s\"", row->phase, x->task->name);
     if (x->owner.version) buf_printf(&text, ", \"version\": \"%s\"", version);
     if (x->owner.measurement) buf_printf(&text, ", \"measurement\": \"%s\"", measurement);
+    for (size_t i = 0; x->gpus && x->gpus->uuids[i]; i++)
+        buf_printf(&text, "%s\"%s\"", i ? ", " : ", \"gpus\": [", x->gpus->uuids[i]);
+    if (x->gpus) buf_puts(&text, "]");
     buf_puts(&text, "}");
     s->labels = json_parse("labels", buf_text(&text), text.len, err);
     s->labels_kept = s->labels;

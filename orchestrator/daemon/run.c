@@ -5,11 +5,13 @@
 #include "common/digest.h"
 #include "common/file.h"
 #include "common/log.h"
+#include "orchestrator/daemon/gpu_run.h"
 #include "orchestrator/daemon/id.h"
 #include "orchestrator/daemon/job.h"
 #include "orchestrator/daemon/run_digests.h"
 #include "orchestrator/daemon/store_version.h"
 #include "orchestrator/daemon/store_void.h"
+#include "orchestrator/gpu/pool.h"
 #include "orchestrator/judge/blocks.h"
 #include "orchestrator/paths/paths.h"
 
@@ -28,6 +30,7 @@
 #define LOG_TAIL       400
 
 void execution_clear(struct execution *x) {
+    gpu_run_drop(x);
     free(x->built);
     free(x->data);
     x->built = x->data = NULL;
@@ -131,9 +134,13 @@ static enum run_end await_end(struct execution *x, struct process *p) {
             process_signal(p, SIGTERM);
             told = true;
         }
-        switch (process_wait(p, x->lane->wake_fd, told ? TERM_WAIT_MS : -1)) {
+        int wait = told ? TERM_WAIT_MS : x->gpus ? GPU_SAMPLE_MS : -1;
+        switch (process_wait(p, x->lane->wake_fd, wait)) {
         case PROCESS_ENDED: return RUN_END_DONE;
-        case PROCESS_TIMEOUT: process_signal(p, SIGKILL); break;
+        case PROCESS_TIMEOUT:
+            if (told) process_signal(p, SIGKILL);
+            else gpu_pool_look(x->d->gpus);
+            break;
         case PROCESS_WOKEN:
             lane_drain(x->lane);
             if (lane_stopping(x->lane)) return RUN_END_STOPPED;
@@ -177,7 +184,9 @@ static int start(struct execution *x, const struct run_plan *plan, const char *d
     if (!log || strv_push(&argv, program) < 0) return error_sys(err, ENOMEM, "launch");
     if (mkdir(dir, 0700) < 0) return error_sys(err, errno, "%s", dir);
     if (plan->prepare(x, row, dir, &argv, err) < 0) return -1;
+    gpu_run_begin(x);
     if (process_start(argv, log, p, err) < 0) return -1;
+    if (x->gpus) gpu_pool_follow(x->d->gpus, x->gpus->holder, p->pid);
     row->pid = p->pid;
     row->start_ticks = p->start_ticks;
     /* Without the number the run can still be found by launcher.json. */
@@ -236,9 +245,23 @@ static int64_t own_cpu_ns(void) {
     return t.tv_sec * NS_PER_SEC + t.tv_nsec;
 }
 
+static void drop_gpus(struct execution **x) {
+    gpu_run_drop(*x);
+}
+
+/* Busy GPUs are waited for; where there are too few of them, nothing comes of it. */
+static enum run_end not_lent(struct run_row *row, struct error *err) {
+    if (err->kind != ERROR_UNSUPPORTED) return RUN_END_FAILED;
+    row->reason = strdup(error_text(err));
+    error_clear(err);
+    return RUN_END_GIVEN_UP;
+}
+
 /* A new run, up to its end. */
 static enum run_end begin(struct execution *x, const struct run_plan *plan, int64_t attempt,
                           struct run_row *row, struct error *err) {
+    _cleanup_(drop_gpus) struct execution *held = x;
+    if (gpu_run_take(x, plan->phase, err) < 0) return not_lent(row, err);
     if (daemon_check_space(x->d, SPACE_MIN, err) < 0 || add_row(x, plan, attempt, row, err) < 0)
         return RUN_END_FAILED;
     _cleanup_free_ char *dir = daemon_run_dir(x->d, row->id, err);
@@ -250,8 +273,9 @@ static enum run_end begin(struct execution *x, const struct run_plan *plan, int6
     int64_t cpu = own_cpu_ns();
     enum run_end end = await_end(x, &p);
     row->daemon_cpu_ns = own_cpu_ns() - cpu;
-    if (end == RUN_END_DONE && settle(x, plan, dir, row, err) < 0) return RUN_END_FAILED;
-    return end;
+    if (end != RUN_END_DONE) return end;
+    bool settled = gpu_run_end(x, dir, err) == 0 && settle(x, plan, dir, row, err) == 0;
+    return settled ? end : RUN_END_FAILED;
 }
 
 /* One that an earlier daemon, or an earlier attempt of ours, began. */

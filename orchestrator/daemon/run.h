@@ -16,6 +16,8 @@
 
 #define RUN_ATTEMPTS 3 /* void runs of one owner and phase before it is given up */
 
+struct gpu_run;
+
 /* What is being carried out. */
 struct execution {
     struct lane *lane;
@@ -26,6 +28,7 @@ struct execution {
     const struct slot_row *in_slot; /* NULL outside of measurements */
     char *built;                    /* folder of the built workspace; owned */
     char *data;                     /* folder of the prepared data; owned; NULL: none */
+    struct gpu_run *gpus;           /* of the run that goes on; owned; NULL: none (gpu_run.h) */
 };
 
 enum run_end {

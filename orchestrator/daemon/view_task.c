@@ -57,6 +57,7 @@ static void put_phase(struct json_writer *w, const char *name, const struct task
     json_put_strv(w, "argv", p->argv);
     json_put_string(w, "policy", p->policy);
     put_limits(w, &p->limits);
+    if (p->gpus > 0) json_put_int(w, "gpus", p->gpus);
     json_close_object(w);
 }
 

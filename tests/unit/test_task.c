@@ -107,6 +107,34 @@ static void everything_is_read(void **state) {
     assert_int_equal(strlen(t.digest), 64);
 }
 
+static void gpus_are_counted_in_train_and_examine(void **state) {
+    (void)state;
+    struct task t = {0};
+    assert_int_equal(task_load(root, &t, NULL), 0);
+    assert_int_equal(t.train.gpus, 0);
+    assert_int_equal(t.examine.gpus, 0);
+    task_clear(&t);
+    _cleanup_free_ char *two = changed("\"argv\": [\"./a\"],", "\"argv\": [\"./a\"], \"gpus\": 2,");
+    put("task.json", two);
+    assert_int_equal(task_load(root, &t, NULL), 0);
+    assert_int_equal(t.train.gpus, 2);
+    task_clear(&t);
+    static const char *const bad[][3] = {
+        {"\"argv\": [\"./a\"],", "\"argv\": [\"./a\"], \"gpus\": 17,", "$.phases.train.gpus"},
+        {"\"argv\": [\"./a\"],", "\"argv\": [\"./a\"], \"gpus\": -1,", "$.phases.train.gpus"},
+        {"\"streams\": 8,", "\"gpus\": \"1\", \"streams\": 8,", "$.phases.examine.gpus"},
+        {"\"policy\": \"build\",", "\"policy\": \"build\", \"gpus\": 1,", "$.phases.build"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        _cleanup_error_ struct error err = {0};
+        _cleanup_free_ char *text = changed(bad[i][0], bad[i][1]);
+        put("task.json", text);
+        assert_int_equal(task_load(root, &t, &err), -1);
+        assert_non_null(strstr(error_text(&err), bad[i][2]));
+        task_clear(&t);
+    }
+}
+
 static void faults_name_file_key_and_reason(void **state) {
     (void)state;
     static const struct {
@@ -389,6 +417,7 @@ static void the_shipped_tasks_are_sound(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(everything_is_read),
+        TEST(gpus_are_counted_in_train_and_examine),
         TEST(faults_name_file_key_and_reason),
         TEST(bounds_have_defaults),
         TEST(every_fault_is_told_at_once),
