@@ -13,6 +13,7 @@ add_library(
   cgroup_v2_limits.c
   collect.c
   collect_walk.c
+  gpu_inventory.c
   gpu_lease.c
   lease.c
   live.c
