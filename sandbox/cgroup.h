@@ -29,7 +29,7 @@ enum cgroup_control {
     CGROUP_PIDS,
     CGROUP_IO, /* accounting */
     CGROUP_FREEZE,
-    CGROUP_DEVICES, /* v1 list only, for now */
+    CGROUP_DEVICES, /* only where cgroup_devices() was asked */
     /* These only where they are asked for. */
     CGROUP_CPU_SHARE,   /* limits.cpu_percent */
     CGROUP_MEMORY_HIGH, /* limits.memory_high_bytes; v2 only */
@@ -58,6 +58,16 @@ int cgroup_create(const char *id, const struct spec_limits *limits, const char *
 /* Sets the limits of groups that were made without any. -1 when these limits need
  * other groups, and nothing was done. */
 int cgroup_limit(struct cgroup *cg, const struct spec_limits *limits, const char *cpus);
+
+struct cgroup_device { /* a character device */
+    unsigned major, minor;
+};
+/* From now on the sandbox can open the usual devices and these, read and write, and
+ * make none; everything else fails with EPERM, wherever a node of it lies. Before
+ * cgroup_enter_open(), as it may make a group. What became of it is CGROUP_DEVICES.
+ * -1 only on real trouble. */
+int cgroup_devices(struct cgroup *cg, const struct cgroup_device *list, size_t count,
+                   struct error *err);
 
 /* Whether the kernel really has this control here, and what file says so or
  * why not (borrowed text, never NULL). */

@@ -1,6 +1,6 @@
 # spec and result: what callers of the launcher need to know.
-add_library(paddock_sandbox STATIC spec.c spec_clock.c spec_limits.c result.c result_quiet.c
-                                   result_violation.c request.c)
+add_library(paddock_sandbox STATIC spec.c spec_clock.c spec_gpus.c spec_limits.c result.c result_quiet.c
+                                   result_gpus.c result_violation.c request.c)
 target_link_libraries(paddock_sandbox PUBLIC paddock_common)
 
 # The fence itself, and the launcher.
@@ -12,6 +12,11 @@ add_library(
   fence.c
   gate.c
   gauge.c
+  gpu_cdi.c
+  gpu_choose.c
+  gpu_library.c
+  gpu_loan.c
+  gpu_plan.c
   handover.c
   identity.c
   init.c

@@ -114,7 +114,7 @@ static int take_field(const char *key, const char *value, struct gpu *out) {
     }
     if (strcmp(key, "GPU UUID") == 0) {
         bool known = gpu_is_uuid(value, "GPU-");
-        if (!known && (!str_starts(value, "GPU-?") || strspn(value + 4, "-?") != UUID_TAIL ||
+        if (!known && (!str_starts(value, "GPU-") || strspn(value + 4, "-?") != UUID_TAIL ||
                        value[4 + UUID_TAIL]))
             return -1;
         if (known) memcpy(out->uuid, value, strlen(value) + 1);

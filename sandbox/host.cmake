@@ -3,6 +3,7 @@
 add_library(
   paddock_sandbox_host STATIC
   cgroup.c
+  cgroup_devices.c
   cgroup_io.c
   cgroup_kill.c
   cgroup_map.c
@@ -15,6 +16,7 @@ add_library(
   collect_walk.c
   gpu_inventory.c
   gpu_lease.c
+  ldcache.c
   lease.c
   live.c
   live_dir.c

@@ -150,6 +150,7 @@ int result_encode(const struct result *r, struct json_writer *w, struct error *e
     json_put_bool(w, "output_truncated", r->output_truncated);
     violation_encode(r->violation, w);
     quiet_report_encode(&r->quiet, w);
+    gpu_report_encode(r->gpus, w);
     encode_layers(r, w);
     encode_limits(r, w);
     encode_collected(r, w);
@@ -255,6 +256,7 @@ int result_decode(const struct json *doc, struct result *out, struct error *err)
     json_get_bool(&r, "output_truncated", JSON_REQUIRED, &out->output_truncated);
     const struct json *violation = json_get(&r, "violation", JSON_OPTIONAL);
     const struct json *quiet = json_get_object(&r, "quiet", JSON_OPTIONAL);
+    const struct json *gpus = json_get_object(&r, "gpus", JSON_OPTIONAL);
     const struct json *fence = json_get_array(&r, "fence", JSON_REQUIRED);
     const struct json *limits = json_get_array(&r, "limits", JSON_REQUIRED);
     const struct json *collected = json_get_array(&r, "collected", JSON_REQUIRED);
@@ -264,7 +266,8 @@ int result_decode(const struct json *doc, struct result *out, struct error *err)
     out->exit_code = (int)code;
     out->signal = (int)sig;
     if (violation_decode(violation, &out->violation, err) < 0 ||
-        quiet_report_decode(quiet, &out->quiet, err) < 0 || decode_layers(fence, out, err) < 0 ||
+        quiet_report_decode(quiet, &out->quiet, err) < 0 ||
+        gpu_report_decode(gpus, &out->gpus, err) < 0 || decode_layers(fence, out, err) < 0 ||
         decode_limits(limits, out, err) < 0 || decode_collected(collected, out, err) < 0)
         return -1;
     return labels ? copy_labels(labels, out, err) : 0;
@@ -296,6 +299,7 @@ void result_clear(struct result *r) {
     }
     free(r->collected);
     violation_free(r->violation);
+    gpu_report_free(r->gpus);
     json_free(r->labels);
     *r = (struct result){0};
 }

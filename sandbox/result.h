@@ -75,6 +75,20 @@ struct quiet_report {  /* of a run among timed ones (quiet.h) */
     int64_t loud;      /* … that did not go away */
 };
 
+struct gpu_report_item {
+    char *uuid, *name, *pci;
+    char *instance; /* of a MIG GPU: "<gi>/<ci>"; NULL: all of it */
+    int64_t index;
+};
+
+struct gpu_report { /* the GPUs lent to a run */
+    char *driver;   /* its version */
+    struct gpu_report_item *items;
+    size_t count;
+    char **nodes; /* as the program saw them */
+    char **notes; /* what was left out, and why */
+};
+
 struct result {
     char *id;
     enum ended ended;
@@ -121,6 +135,8 @@ struct result {
 
     struct quiet_report quiet;
 
+    struct gpu_report *gpus; /* NULL: none were lent */
+
     char *privilege; /* "root", "subid", "plain" */
     struct layer *layers;
     size_t layer_count;
@@ -153,6 +169,11 @@ void violation_free(struct violation *v);
 /* The member "quiet" (result_quiet.c). */
 void quiet_report_encode(const struct quiet_report *q, struct json_writer *w);
 int quiet_report_decode(const struct json *doc, struct quiet_report *out, struct error *err);
+
+/* The member "gpus" (result_gpus.c). */
+void gpu_report_encode(const struct gpu_report *g, struct json_writer *w);
+int gpu_report_decode(const struct json *doc, struct gpu_report **out, struct error *err);
+void gpu_report_free(struct gpu_report *g);
 
 /* The exit status of `paddock exec` for a result: the program's own; 124 wall
  * or cpu limit, 125 our failure, 126/127 not executable/not found, 128+n

@@ -224,6 +224,7 @@ int spec_decode(const struct json *doc, struct spec *out, struct error *err) {
     json_get_int(&r, "listen", JSON_OPTIONAL, LISTEN_FIRST, LISTEN_LAST, &out->listen);
     if (out->listen && network != NETWORK_LOOPBACK)
         json_reader_fail(&r, json_find(doc, "listen"), "needs the network \"loopback\"");
+    const struct json *gpus = json_get(&r, "gpus", JSON_OPTIONAL);
     const struct json *workspace = json_get_object(&r, "workspace", JSON_OPTIONAL);
     const struct json *mounts = json_get_array(&r, "mounts", JSON_OPTIONAL);
     const struct json *limits = json_get_object(&r, "limits", JSON_OPTIONAL);
@@ -242,6 +243,7 @@ int spec_decode(const struct json *doc, struct spec *out, struct error *err) {
     out->network = (enum spec_network)network;
     out->lane = (enum spec_lane)lane;
     if (decode_workspace(workspace, out, err) < 0 || decode_mounts(mounts, out, err) < 0 ||
+        (gpus && spec_gpus_decode(gpus, out->env, &out->gpus, err) < 0) ||
         (limits && spec_limits_decode(limits, &out->limits, err) < 0) ||
         decode_collection(collect, out, err) < 0 ||
         (clock &&
@@ -325,6 +327,7 @@ int spec_encode(const struct spec *s, struct json_writer *w, struct error *err) 
     if (s->learn) json_put_bool(w, "learn", true);
     json_put_string(w, "network", network_names[s->network]);
     if (s->listen) json_put_int(w, "listen", s->listen);
+    spec_gpus_encode(&s->gpus, w);
     encode_mounts(s, w);
     spec_limits_encode(&s->limits, w);
     put_optional(w, "cpus", s->cpus);
@@ -365,6 +368,7 @@ void spec_clear(struct spec *s) {
         free(s->collect[i].as);
     }
     free(s->collect);
+    strv_free(s->gpus.names);
     strv_free(s->require);
     free(s->dir);
     json_free(s->labels);

@@ -100,6 +100,14 @@ struct spec_clock {
     struct spec_lines lines; /* of CLOCK_LINES */
 };
 
+/* GPUs to be lent (docs/reference/spec.md); all zero: none. */
+struct spec_gpus {
+    bool all;
+    int64_t count; /* the first so many that are free */
+    char **names;  /* indexes, UUIDs, MIG instances; see gpu_loan.h */
+};
+enum { SPEC_GPUS = 64 };
+
 enum spec_lane {
     LANE_YIELD, /* goes out of the way of timed runs */
     LANE_TIMED, /* wants its cpus for itself while the clock runs */
@@ -118,6 +126,8 @@ struct spec {
     enum spec_network network;
     int64_t listen; /* a TCP port of its loopback that the launcher's caller answers (port.h);
                        0: none */
+
+    struct spec_gpus gpus;
 
     char *workspace_source; /* absolute host folder, copied in; NULL: empty */
     char *workspace_target; /* default /work */
@@ -146,6 +156,14 @@ struct spec {
 int spec_clock_decode(const struct json *v, struct spec_clock *out, struct error *err);
 void spec_clock_encode(const struct spec_clock *clock, struct json_writer *w);
 void spec_clock_clear(struct spec_clock *clock);
+
+/* The member "gpus"; checks `env` with it, whose names must not be the loan's own. */
+int spec_gpus_decode(const struct json *v, char *const *env, struct spec_gpus *out,
+                     struct error *err);
+void spec_gpus_encode(const struct spec_gpus *gpus, struct json_writer *w);
+static inline bool spec_gpus_wanted(const struct spec_gpus *gpus) {
+    return gpus->all || gpus->count || gpus->names;
+}
 
 /* Decodes and validates a whole document. `out` is to be zero before and must
  * be given to spec_clear() after, on success or failure. */
