@@ -52,6 +52,7 @@ int gpu_run_take(struct execution *x, const char *phase, struct error *err) {
     _cleanup_error_ struct error other = {0};
     if (rc < 0 && err->kind == ERROR_UNSUPPORTED && check(x->d, needed, &other) == 0) {
         error_clear(err);
+        x->lane->unfit = true;
         return error_set(err, ERROR_BUSY, "lane %s has too few GPUs, another has them",
                          x->lane->config->name);
     }

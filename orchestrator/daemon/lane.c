@@ -14,13 +14,15 @@
 #define REST_NS   (2 * NS_PER_SEC) /* of a job after a failure of ours */
 #define RESTS_MAX 64
 #define TRIES     3                 /* of a job that fails for a reason that stays */
+#define UNFIT_NS  (60 * NS_PER_SEC) /* until a lane asks again whether it can do a job at all */
 #define STALE_NS  (60 * NS_PER_SEC) /* until a job that was not taken up again is forgotten */
 #define LOOK_MS   5000              /* how often a lane looks for work nobody announced */
 
 struct rest {
     enum queue_kind kind;
     int64_t id, until;
-    int failures; /* in a row */
+    const struct lane *lane; /* that it is not for; NULL: rests for all */
+    int failures;            /* in a row */
 };
 
 struct lanes {
@@ -54,12 +56,16 @@ static bool is_leased(const struct lanes *all, const struct queue_job *job) {
 }
 
 /* What the lanes know about the jobs: who holds them, which of them rest. */
-static void annotate(const struct lanes *all, struct queue_job *jobs, size_t count) {
+static void annotate(const struct lanes *all, const struct lane *l, struct queue_job *jobs,
+                     size_t count) {
     for (size_t i = 0; i < count; i++) {
         jobs[i].leased = is_leased(all, &jobs[i]);
-        for (size_t k = 0; k < all->rest_count; k++)
-            if (all->rests[k].kind == jobs[i].kind && all->rests[k].id == jobs[i].id)
-                jobs[i].not_before = all->rests[k].until;
+        for (size_t k = 0; k < all->rest_count; k++) {
+            const struct rest *r = &all->rests[k];
+            bool ours =
+                r->kind == jobs[i].kind && r->id == jobs[i].id && (!r->lane || r->lane == l);
+            if (ours && r->until > jobs[i].not_before) jobs[i].not_before = r->until;
+        }
     }
 }
 
@@ -74,7 +80,7 @@ static bool lane_lease(struct lane *l) {
         return false;
     }
     pthread_mutex_lock(&all->mutex);
-    annotate(all, jobs, count);
+    annotate(all, l, jobs, count);
     int next = queue_choose(jobs, count, clock_mono_ns());
     if (next >= 0) {
         l->job = jobs[next];
@@ -84,23 +90,27 @@ static bool lane_lease(struct lane *l) {
     return next >= 0;
 }
 
-/* Gives the job back; after a failure of ours it rests. Returns how often it has
- * failed in a row. */
+/* Gives the job back; after a failure of ours it rests, one that is not for this lane
+ * rests for this lane alone. Returns how often it has failed in a row. */
 static int lane_release(struct lane *l, bool failed) {
     struct lanes *all = l->daemon->lanes;
     int64_t now = clock_mono_ns();
-    struct rest own = {.kind = l->job.kind, .id = l->job.id, .until = now + REST_NS};
+    struct rest own = {.kind = l->job.kind,
+                       .id = l->job.id,
+                       .until = now + (l->unfit ? UNFIT_NS : REST_NS),
+                       .lane = l->unfit ? l : NULL};
     pthread_mutex_lock(&all->mutex);
     size_t kept = 0;
     for (size_t i = 0; i < all->rest_count; i++) {
         const struct rest *r = &all->rests[i];
-        if (r->kind == own.kind && r->id == own.id) own.failures = r->failures;
+        if (r->kind == own.kind && r->id == own.id && r->lane == own.lane)
+            own.failures = r->failures;
         else if (r->until + STALE_NS > now) all->rests[kept++] = *r;
     }
     own.failures = failed ? own.failures + 1 : 0;
     if (failed && kept < RESTS_MAX) all->rests[kept++] = own;
     all->rest_count = kept;
-    l->leased = false;
+    l->leased = l->unfit = false;
     pthread_mutex_unlock(&all->mutex);
     return own.failures;
 }
@@ -124,8 +134,13 @@ static void carry_out(struct lane *l) {
     _cleanup_error_ struct error err = {0};
     enum lane_step step = LANE_MORE;
     while (step == LANE_MORE && !lane_stopping(l)) step = job_step(l, &err);
+    bool unfit = l->unfit;
     int failures = lane_release(l, step == LANE_FAILED);
     if (step != LANE_FAILED) return;
+    if (unfit) { /* whose lane it is may be asleep */
+        lanes_wake(l->daemon);
+        return;
+    }
     bool over = failures >= TRIES && !may_pass(&err);
     log_error("%s %lld: %s; %s", l->job.kind == QUEUE_VERSION ? "version" : "measurement",
               (long long)l->job.id, error_text(&err), over ? "giving up" : "trying again");

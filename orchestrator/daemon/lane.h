@@ -20,6 +20,7 @@ struct lane {
     char *beside;  /* where its phases run that are not timed; NULL: all */
     int wake_fd;   /* eventfd: new work, a cancelled job, or the end */
     bool leased;   /* under the lanes' mutex; `job` is valid */
+    bool unfit;    /* `job` is not for this lane: it has too few GPUs */
     struct queue_job job;
 };
 

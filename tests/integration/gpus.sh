@@ -195,6 +195,18 @@ printf '{"lanes": [{"name": "a", "cpus": "0", "gpus": ["1"]}]}' >"$dir/lanes.jso
 start --lanes "$dir/lanes.json"
 is "a lane has the GPUs that are named" "null a" "$(get /v1/gpus | jq -r '[.gpus[].lane | tostring] | join(" ")')"
 stop
+if [ "$(nproc)" -ge 2 ]; then
+    printf '{"lanes": [{"name": "a", "cpus": "0", "gpus": ["1"]}, {"name": "b", "cpus": "1"}]}' >"$dir/lanes.json"
+    start --lanes "$dir/lanes.json"
+    vs=$(for s in 0.31 0.32 0.33; do version "$e" "$root" $s; done)
+    for v in $vs; do until_is "/v1/versions/$v" .state "done" >/dev/null; done
+    is "a lane without GPUs leaves such tasks to the one that has them" "valid $g1 valid $g1 valid $g1" \
+        "$(for v in $vs; do printf '%s %s ' "$(get "/v1/versions/$v" | jq -r .outcome)" "$(jq -r '.labels.gpus[0]' "$(file "$(trains "$v" | jq -r '.[-1].id')" spec.json)")"; done | sed 's/ $//')"
+    stop
+else
+    skip "two lanes" "one cpu only"
+fi
+
 # The script for machines with GPUs, as far as this one goes.
 ./dev gpu-test --out "$dir/test.json" >/dev/null
 is "gpu-test tells of each step" "ok" "$(jq -r '.rows[] | select(.name == "inventory") | .state' "$dir/test.json")"
