@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What gcc, OpenMP and PyTorch lock is far less. */
+enum { MEMLOCK_BYTES = 8 << 20 };
 enum { MAX_FILE = 256 * 1024, MAX_RULES = 256, MAX_CALLS = 512, MAX_DEVICES = 64 };
 
 /* Reads "action" and, with it, "errno". */
@@ -115,6 +117,12 @@ static int read_policy(const struct json *doc, struct policy *p, struct error *e
     json_get_bool(&r, "exec_tmp", JSON_OPTIONAL, &p->exec_tmp);
     p->proc_machine = true;
     json_get_bool(&r, "proc_machine", JSON_OPTIONAL, &p->proc_machine);
+    json_get_bool(&r, "gpus", JSON_OPTIONAL, &p->gpus);
+    if (p->gpus && !p->proc_machine)
+        json_reader_fail(&r, json_find(doc, "gpus"), "needs \"proc_machine\"");
+    p->memlock_bytes = MEMLOCK_BYTES;
+    json_get_int(&r, "memlock_bytes", JSON_OPTIONAL, 0, INT64_MAX, &p->memlock_bytes);
+    json_get_int(&r, "gpu_shm_bytes", JSON_OPTIONAL, 0, INT64_C(1) << 40, &p->gpu_shm_bytes);
     read_devices(&r, &p->devices);
     const struct json *rules = json_get_array(&r, "rules", JSON_REQUIRED);
     if (rules && read_rules(rules, p, err) < 0) return -1;
@@ -151,6 +159,9 @@ static int take_prebuilt(const struct policy_prebuilt *known, struct policy *out
                            .exec_workspace = known->exec_workspace,
                            .exec_tmp = known->exec_tmp,
                            .proc_machine = known->proc_machine,
+                           .gpus = known->gpus,
+                           .memlock_bytes = known->memlock_bytes,
+                           .gpu_shm_bytes = known->gpu_shm_bytes,
                            .devices = strv_copy((char *const *)known->devices)};
     memcpy(out->sha256, known->policy_sha256, DIGEST_HEX);
     if (out->name && out->devices) return 0;

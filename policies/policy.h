@@ -77,6 +77,9 @@ struct policy {
     bool exec_workspace;     /* whether programs in the workspace may be executed */
     bool exec_tmp;           /* … and in /tmp */
     bool proc_machine;       /* /proc shows the machine too (cpuinfo, meminfo, stat) */
+    bool gpus;               /* whether GPUs may be lent to it */
+    int64_t memlock_bytes;   /* RLIMIT_MEMLOCK; 0: what the memory limit leaves */
+    int64_t gpu_shm_bytes;   /* /dev/shm has at least so many for each GPU */
     char **devices;          /* beyond the fixed minimal set; absolute paths; usually none */
     char sha256[DIGEST_HEX]; /* of the file's bytes */
 };

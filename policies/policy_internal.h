@@ -18,7 +18,8 @@ struct policy_prebuilt {
     const char *name;
     enum policy_action default_action;
     int default_errno;
-    bool loopback, listen, devpts, exec_workspace, exec_tmp, proc_machine;
+    bool loopback, listen, devpts, exec_workspace, exec_tmp, proc_machine, gpus;
+    int64_t memlock_bytes, gpu_shm_bytes;
     const char *const *devices; /* NULL-terminated */
 };
 

@@ -8,6 +8,7 @@
 #include "common/file.h"
 #include "policies/policy_internal.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -51,11 +52,11 @@ static int add(struct tables *t, const char *path, struct error *err) {
     buf_puts(&t->insns, "NULL};\n");
     buf_printf(&t->entries,
                "    {\"%s\",\n     \"%s\",\n     insns_%zu, %u, \"%s\", %s, %d, %d, %d, %d, %d, "
-               "%d, %d, devices_%zu},\n",
+               "%d, %d, %d, %" PRId64 ", %" PRId64 ", devices_%zu},\n",
                p.sha256, f.sha256, t->count, (unsigned)f.count, p.name,
                p.default_action == POLICY_KILL ? "POLICY_KILL" : "POLICY_ERRNO", p.default_errno,
-               p.loopback, p.listen, p.devpts, p.exec_workspace, p.exec_tmp, p.proc_machine,
-               t->count);
+               p.loopback, p.listen, p.devpts, p.exec_workspace, p.exec_tmp, p.proc_machine, p.gpus,
+               p.memlock_bytes, p.gpu_shm_bytes, t->count);
     t->count++;
     return 0;
 }

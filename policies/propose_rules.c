@@ -190,6 +190,11 @@ void proposal_write(struct proposing *p, const char *name, const char *descripti
     json_put_bool(p->w, "devpts", base->devpts);
     json_put_bool(p->w, "exec_workspace", base->exec_workspace);
     json_put_bool(p->w, "exec_tmp", base->exec_tmp);
+    if (base->gpus) {
+        json_put_bool(p->w, "gpus", true);
+        json_put_int(p->w, "memlock_bytes", base->memlock_bytes);
+        json_put_int(p->w, "gpu_shm_bytes", base->gpu_shm_bytes);
+    }
     if (base->devices && base->devices[0]) json_put_strv(p->w, "devices", base->devices);
     json_open_array(p->w, "rules");
     for (size_t i = 0; i < base->rule_count; i++)

@@ -23,10 +23,13 @@
 enum { PER_DEVICE = 4, MOST = 512 };
 
 /* null, zero, full, random, urandom; ptmx and the terminals behind it. */
-static const struct cgroup_device usual[] = {{1, 3}, {1, 5}, {1, 7}, {1, 8}, {1, 9}, {5, 2}, {136, ANY}};
+static const struct cgroup_device usual[] = {{1, 3}, {1, 5}, {1, 7},    {1, 8},
+                                             {1, 9}, {5, 2}, {136, ANY}};
 
-#define INSN(op, d, s, o, i) \
-    (struct bpf_insn) { .code = (op), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (int)(i) }
+#define INSN(op, d, s, o, i)                                                      \
+    (struct bpf_insn) {                                                           \
+        .code = (op), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (int)(i) \
+    }
 
 /* r2 type, r3 access, r4 major, r5 minor; 1: allowed. */
 static size_t head(struct bpf_insn *p) {
@@ -83,7 +86,8 @@ static int attach(int group, const struct bpf_insn *insns, size_t count) {
 }
 
 /* The program goes with its group. */
-static int attach_list(const struct cgroup_group *g, const struct cgroup_device *list, size_t count) {
+static int attach_list(const struct cgroup_group *g, const struct cgroup_device *list,
+                       size_t count) {
     struct bpf_insn insns[(MOST + ARRAY_SIZE(usual) + 4) * PER_DEVICE];
     _cleanup_close_ int group = openat(g->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (group < 0) return -1;
@@ -116,11 +120,12 @@ static int list_v1(struct cgroup *cg, const struct cgroup_device *list, size_t c
         if (cgroup_v1_create(cg, h, CTL_BIT(CTL_DEVICES), &want, err) < 0) return -1;
         const struct cgroup_group *g = cgroup_group_of(cg, CGROUP_DEVICES);
         if (g && allow_v1(g, list, count) < 0)
-            cgroup_control_off(cg, CGROUP_DEVICES, "%s/devices.allow: %s", g->path, strerror(errno));
+            cgroup_control_off(cg, CGROUP_DEVICES, "%s/devices.allow: %s", g->path,
+                               strerror(errno));
         return 0;
     }
-    cgroup_control_off(cg, CGROUP_DEVICES, "no program can be attached (%s), and there is no v1 list",
-                       why);
+    cgroup_control_off(cg, CGROUP_DEVICES,
+                       "no program can be attached (%s), and there is no v1 list", why);
     return 0;
 }
 

@@ -13,7 +13,9 @@ add_library(
   gate.c
   gauge.c
   gpu_cdi.c
+  gpu_cdi_idle.c
   gpu_choose.c
+  gpu_elf.c
   gpu_library.c
   gpu_loan.c
   gpu_plan.c

@@ -141,6 +141,7 @@ struct fence {
     struct policy_filter *filter;
     struct identity identity;
     struct mount_plan base, plan;
+    char *const *given; /* variables beyond the spec's (gpu_loan.h); NULL: none */
     struct cgroup_door door;
     struct fence_page *page;
     struct elsewhere elsewhere;

@@ -8,15 +8,18 @@
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "common/json.h"
+#include "sandbox/gpu_cdi_idle.h"
 #include "sandbox/gpu_loan.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-enum { CDI_MOST = 1 << 20, CDI_FILES = 64, CDI_LIST = 4096 };
+enum { CDI_MOST = 1 << 20, CDI_FILES = 64, CDI_DEVICES = 512 };
 
 #define CDI_KIND "nvidia.com/gpu"
 
@@ -81,7 +84,7 @@ static int decode_node(const struct json *v, struct node *n, struct error *err) 
     json_get_int(&r, "gid", JSON_OPTIONAL, 0, UINT32_MAX, &n->gid);
     if (n->path && !str_starts(n->path, "/dev/"))
         json_reader_fail(&r, json_find(v, "path"), "must be below /dev/");
-    if (n->type && strcmp(n->type, "c") != 0 && strcmp(n->type, "u") != 0)
+    if (n->type && strcmp(n->type, "c") != 0)
         json_reader_fail(&r, json_find(v, "type"), "must be \"c\"");
     if (n->permissions && strspn(n->permissions, "rwm") != strlen(n->permissions))
         json_reader_fail(&r, json_find(v, "permissions"), "must be of r, w and m");
@@ -97,12 +100,15 @@ static int take_node(const struct reading *rd, const struct json *v, struct erro
     const char *source = n.host ? n.host : n.path;
     _cleanup_error_ struct error absent = {0};
     _cleanup_close_ int fd = gpu_open(source, NULL, &absent);
-    if (fd < 0) return gpu_note(rd->loan, "%s: node %s left out: %s", rd->file, n.path, error_text(&absent));
+    if (fd < 0)
+        return gpu_note(rd->loan, "%s: node %s left out: %s", rd->file, n.path,
+                        error_text(&absent));
     if (fstat(fd, &st) < 0) return error_sys(err, errno, "%s", source);
     if (!S_ISCHR(st.st_mode)) return json_error(v, err, "%s is no character device", source);
     if ((n.major >= 0 && n.major != (int64_t)major(st.st_rdev)) ||
         (n.minor >= 0 && n.minor != (int64_t)minor(st.st_rdev)))
-        return json_error(v, err, "%s is the device %u:%u", source, major(st.st_rdev), minor(st.st_rdev));
+        return json_error(v, err, "%s is the device %u:%u", source, major(st.st_rdev),
+                          minor(st.st_rdev));
     if (!place_of(rd->loan, st.st_rdev, place))
         return gpu_note(rd->loan, "%s: node %s left out: not of what was lent", rd->file, n.path);
     if (strcmp(place, n.path) != 0)
@@ -140,30 +146,38 @@ static int each(const struct reading *rd, const struct json *list,
                 int (*take)(const struct reading *, const struct json *, struct error *),
                 struct error *err) {
     if (!list) return 0;
-    if (json_count(list) > CDI_LIST) return json_error(list, err, "has more than %d", CDI_LIST);
+    if (json_count(list) > GPU_CDI_LIST)
+        return json_error(list, err, "has more than %d", GPU_CDI_LIST);
     for (size_t i = 0; i < json_count(list); i++)
         if (take(rd, json_at(list, i), err) < 0) return -1;
     return 0;
 }
 
+static int note_idle(const struct reading *rd, const struct gpu_cdi_idle *idle, struct error *err) {
+    const struct {
+        size_t count;
+        const char *what;
+    } lines[] = {{idle->hooks, "hooks not run"},
+                 {idle->groups, "additionalGids not set"},
+                 {idle->networks, "netDevices not moved"},
+                 {idle->allocations, "intelRdt not set"}};
+    for (size_t i = 0; rd->ours && i < ARRAY_SIZE(lines); i++)
+        if (lines[i].count &&
+            gpu_note(rd->loan, "%s: %zu %s", rd->file, lines[i].count, lines[i].what) < 0)
+            return error_sys(err, ENOMEM, "CDI");
+    return 0;
+}
+
 static int take_edits(const struct reading *rd, const struct json *v, struct error *err) {
     if (!v) return 0;
-    static const char *const idle[] = {"hooks", "additionalGids", "netDevices"};
+    struct gpu_cdi_idle idle = {0};
     struct json_reader r;
     json_object(&r, v, err);
     const struct json *env = json_get_array(&r, "env", JSON_OPTIONAL);
     const struct json *nodes = json_get_array(&r, "deviceNodes", JSON_OPTIONAL);
     const struct json *mounts = json_get_array(&r, "mounts", JSON_OPTIONAL);
-    bool noted = json_get_object(&r, "intelRdt", JSON_OPTIONAL);
-    for (size_t i = 0; i < ARRAY_SIZE(idle); i++) {
-        const struct json *list = json_get_array(&r, idle[i], JSON_OPTIONAL);
-        if (list && json_count(list) && rd->ours &&
-            gpu_note(rd->loan, "%s: %zu %s not run or set", rd->file, json_count(list), idle[i]) < 0)
-            return error_sys(err, ENOMEM, "CDI");
-    }
-    if (json_object_end(&r) < 0) return -1;
-    if (noted && rd->ours && gpu_note(rd->loan, "%s: intelRdt not set", rd->file) < 0)
-        return error_sys(err, ENOMEM, "CDI");
+    gpu_cdi_read_idle(&r, &idle);
+    if (json_object_end(&r) < 0 || note_idle(rd, &idle, err) < 0) return -1;
     return each(rd, env, look_at_env, err) < 0 || each(rd, nodes, take_node, err) < 0
                ? -1
                : each(rd, mounts, take_mount, err);
@@ -173,11 +187,41 @@ static bool is_lent(const struct gpu_loan *loan, const char *name) {
     for (size_t i = 0; i < loan->count; i++) {
         char index[24];
         snprintf(index, sizeof index, "%d", loan->lent[i].gpu->index);
-        if (strcmp(name, loan->lent[i].visible) == 0 || strcmp(name, loan->lent[i].gpu->uuid) == 0 ||
+        if (strcmp(name, loan->lent[i].visible) == 0 ||
+            strcmp(name, loan->lent[i].gpu->uuid) == 0 ||
             (!loan->lent[i].mig && strcmp(name, index) == 0))
             return true;
     }
     return false;
+}
+
+/* As the specification has it: letters, digits, and "_-.:" between two of them. */
+static bool is_device_name(const char *name) {
+    size_t n = strlen(name);
+    if (n == 0 || n > NAME_MAX) return false;
+    for (size_t i = 0; i < n; i++)
+        if (!isalnum((unsigned char)name[i]) && (i == 0 || i == n - 1 || !strchr("_-.:", name[i])))
+            return false;
+    return true;
+}
+
+/* Two devices of one name are two answers to one question. */
+static int check_names(const struct json *devices, struct error *err) {
+    if (json_count(devices) == 0) return json_error(devices, err, "must have a device");
+    if (json_count(devices) > CDI_DEVICES)
+        return json_error(devices, err, "has more than %d devices", CDI_DEVICES);
+    for (size_t i = 0; i < json_count(devices); i++) {
+        const struct json *v = json_find(json_at(devices, i), "name");
+        const char *name = NULL, *other = NULL;
+        if (!v || json_as_string(v, &name, NULL) < 0) continue; /* told where it is read */
+        if (!is_device_name(name)) return json_error(v, err, "is no name of a device");
+        for (size_t k = 0; k < i; k++) {
+            const struct json *w = json_find(json_at(devices, k), "name");
+            if (w && json_as_string(w, &other, NULL) == 0 && strcmp(name, other) == 0)
+                return json_error(v, err, "\"%s\" is there twice", name);
+        }
+    }
+    return 0;
 }
 
 static int take_device(const struct reading *rd, const struct json *v, struct error *err) {
@@ -185,7 +229,7 @@ static int take_device(const struct reading *rd, const struct json *v, struct er
     _cleanup_free_ char *name = NULL;
     json_object(&r, v, err);
     json_get_string(&r, "name", JSON_REQUIRED, &name);
-    json_get_object(&r, "annotations", JSON_OPTIONAL);
+    gpu_cdi_read_annotations(&r);
     const struct json *edits = json_get_object(&r, "containerEdits", JSON_REQUIRED);
     if (json_object_end(&r) < 0) return -1;
     struct reading own = *rd;
@@ -208,10 +252,11 @@ int gpu_parse_cdi(const char *name, const char *text, size_t len, struct gpu_loa
     json_object(&r, doc, err);
     json_get_enum(&r, "cdiVersion", JSON_REQUIRED, versions, &version);
     json_get_string(&r, "kind", JSON_REQUIRED, &kind);
-    json_get_object(&r, "annotations", JSON_OPTIONAL);
+    gpu_cdi_read_annotations(&r);
     const struct json *edits = json_get_object(&r, "containerEdits", JSON_OPTIONAL);
     const struct json *devices = json_get_array(&r, "devices", JSON_REQUIRED);
     if (json_object_end(&r) < 0) return -1;
+    if (check_names(devices, err) < 0) return -1;
     struct reading rd = {loan, name, true};
     return each(&rd, devices, take_device, err) < 0 ? -1 : take_edits(&rd, edits, err);
 }
@@ -228,7 +273,8 @@ static int read_file(const char *path, struct gpu_loan *loan, struct error *err)
     if (fstat(held, &st) < 0) return error_sys(err, errno, "%s", real);
     if (!S_ISREG(st.st_mode) || st.st_uid != 0 || st.st_mode & (S_IWGRP | S_IWOTH))
         return error_set(err, ERROR_DENIED,
-                         "%s%s: is no regular file of root's that others cannot write", gpu_root(), path);
+                         "%s%s: is no regular file of root's that others cannot write", gpu_root(),
+                         path);
     snprintf(self, sizeof self, "/proc/self/fd/%d", held);
     if (file_read(self, CDI_MOST, &text, err) < 0) return error_wrap(err, "%s", real);
     return gpu_parse_cdi(real, buf_text(&text), text.len, loan, err);
@@ -242,17 +288,18 @@ static int read_folder(const char *folder, struct gpu_loan *loan, struct error *
     _cleanup_free_ char *path = str_printf("%s%s", gpu_root(), folder);
     _cleanup_strv_ char **names = NULL;
     if (!path) return error_sys(err, ENOMEM, "CDI");
+    size_t count = 0;
     _cleanup_closedir_ DIR *d = opendir(path);
     for (struct dirent *e; d && (e = readdir(d));) {
-        if (str_ends(e->d_name, ".yaml") &&
+        if ((str_ends(e->d_name, ".yaml") || str_ends(e->d_name, ".yml")) &&
             gpu_note(loan, "%s/%s: not read: only JSON is", path, e->d_name) < 0)
             return error_sys(err, ENOMEM, "CDI");
-        if (str_ends(e->d_name, ".json") && strv_push(&names, e->d_name) < 0)
-            return error_sys(err, ENOMEM, "CDI");
+        if (!str_ends(e->d_name, ".json")) continue;
+        if (++count > CDI_FILES)
+            return error_set(err, ERROR_LIMIT, "%s: more than %d files", path, CDI_FILES);
+        if (strv_push(&names, e->d_name) < 0) return error_sys(err, ENOMEM, "CDI");
     }
-    size_t count = strv_len(names);
-    if (count > CDI_FILES) return error_set(err, ERROR_LIMIT, "%s: more than %d files", path, CDI_FILES);
-    if (count) qsort(names, count, sizeof *names, by_name);
+    if (names) qsort(names, count, sizeof *names, by_name);
     for (size_t i = 0; i < count; i++) {
         _cleanup_free_ char *file = path_join(folder, names[i]);
         if (!file) return error_sys(err, ENOMEM, "CDI");

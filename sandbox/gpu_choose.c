@@ -8,9 +8,9 @@
 
 /* ---- names ---- */
 
-static int unknown(const char *name, const struct gpu_loan *loan, struct error *err) {
-    return error_set(err, ERROR_NOT_FOUND, "GPU %s: this machine has no such GPU, but %zu others",
-                     name, loan->inventory.count);
+static void unknown(const char *name, const struct gpu_loan *loan, struct error *err) {
+    error_set(err, ERROR_NOT_FOUND, "GPU %s: this machine has no such GPU, but %zu others", name,
+              loan->inventory.count);
 }
 
 static int small_number(const char **p, int *out) {
@@ -31,10 +31,12 @@ static int find_instance(const char *name, const char *place, const struct gpu_l
     if (p) p++;
     if (!p || !gpu_is_uuid(uuid, "GPU-") || small_number(&p, &gi) < 0 || *p++ != '/' ||
         small_number(&p, &ci) < 0 || *p)
-        return error_set(err, ERROR_INVALID, "GPU %s: must be MIG-GPU-<uuid>/<gi>/<ci> or "
-                         "MIG-<uuid>@GPU-<uuid>/<gi>/<ci>", name);
+        return error_set(err, ERROR_INVALID,
+                         "GPU %s: must be MIG-GPU-<uuid>/<gi>/<ci> or "
+                         "MIG-<uuid>@GPU-<uuid>/<gi>/<ci>",
+                         name);
     out->gpu = gpu_find(&loan->inventory, uuid);
-    if (!out->gpu) return unknown(name, loan, err);
+    if (!out->gpu) return unknown(name, loan, err), -1;
     for (size_t i = 0; i < out->gpu->mig_count; i++)
         if (out->gpu->mig[i].gi == gi && out->gpu->mig[i].ci == ci) out->mig = &out->gpu->mig[i];
     if (out->mig) return 0;
@@ -55,7 +57,8 @@ static int find_mig(const char *name, const struct gpu_loan *loan, struct gpu_le
     }
     return error_set(err, ERROR_UNSUPPORTED,
                      "GPU %s: which instance this is only NVML can tell; name it "
-                     "MIG-<uuid>@GPU-<uuid>/<gi>/<ci>", name);
+                     "MIG-<uuid>@GPU-<uuid>/<gi>/<ci>",
+                     name);
 }
 
 static int find(const char *name, const struct gpu_loan *loan, struct gpu_lent *out,
@@ -72,7 +75,7 @@ static int find(const char *name, const struct gpu_loan *loan, struct gpu_lent *
             return error_set(err, ERROR_INVALID, "GPU %s: is no index and no UUID", name);
         out->gpu = (size_t)index < all->count ? &all->gpus[index] : NULL;
     }
-    if (!out->gpu) return unknown(name, loan, err);
+    if (!out->gpu) return unknown(name, loan, err), -1;
     if (!out->visible) out->visible = strdup(out->mig ? name : out->gpu->uuid);
     return out->visible ? 0 : error_sys(err, ENOMEM, "GPU %s", name);
 }
@@ -83,18 +86,22 @@ static int find(const char *name, const struct gpu_loan *loan, struct gpu_lent *
 static int check(const struct gpu_lent *l, int folder, struct error *err) {
     const struct gpu *g = l->gpu;
     if (g->excluded)
-        return error_set(err, ERROR_DENIED, "GPU %d (%s): excluded by the driver", g->index, g->uuid);
+        return error_set(err, ERROR_DENIED, "GPU %d (%s): excluded by the driver", g->index,
+                         g->uuid);
     if (!g->uuid[0])
         return error_set(err, ERROR_UNSUPPORTED,
                          "GPU %d (%s): its UUID is not known, as the driver has not started it; "
-                         "switch persistence mode on", g->index, g->pci);
+                         "switch persistence mode on",
+                         g->index, g->pci);
     if (!l->mig && g->mig_count)
         return error_set(err, ERROR_INVALID,
                          "GPU %d (%s): is split into %zu MIG instances, of which one may be asked "
-                         "for: MIG-%s/<gi>/<ci>", g->index, g->uuid, g->mig_count, g->uuid);
+                         "for: MIG-%s/<gi>/<ci>",
+                         g->index, g->uuid, g->mig_count, g->uuid);
     _cleanup_free_ char *sick = gpu_sick_reason(folder, g->uuid);
     if (!sick) return 0;
-    return error_set(err, ERROR_DENIED, "GPU %d (%s): is out of the pool: %s", g->index, g->uuid, sick);
+    return error_set(err, ERROR_DENIED, "GPU %d (%s): is out of the pool: %s", g->index, g->uuid,
+                     sick);
 }
 
 static int take(struct gpu_lent *l, int folder, const char *holder, struct error *err) {
@@ -121,7 +128,8 @@ static struct gpu_lent *next(struct gpu_loan *loan) {
 static int take_named(struct gpu_loan *loan, const char *name, int folder, const char *holder,
                       struct error *err) {
     struct gpu_lent *l = next(loan);
-    if (loan->count++ == GPU_MOST) return error_set(err, ERROR_LIMIT, "more than %d GPUs", GPU_MOST);
+    if (loan->count++ == GPU_MOST)
+        return error_set(err, ERROR_LIMIT, "more than %d GPUs", GPU_MOST);
     if (find(name, loan, l, err) < 0) return -1;
     for (size_t i = 0; i + 1 < loan->count; i++)
         if (loan->lent[i].gpu == l->gpu && loan->lent[i].mig == l->mig)
@@ -153,10 +161,9 @@ static int take_count(struct gpu_loan *loan, int64_t count, int folder, const ch
 
 static int take_all(struct gpu_loan *loan, int folder, const char *holder, struct error *err) {
     for (size_t i = 0; i < loan->inventory.count; i++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "%zu", i);
-        if (!loan->inventory.gpus[i].excluded &&
-            take_named(loan, name, folder, holder, err) < 0)
+        if (!loan->inventory.gpus[i].excluded && take_named(loan, name, folder, holder, err) < 0)
             return -1;
     }
     return loan->count ? 0 : error_set(err, ERROR_NOT_FOUND, "this machine has no GPU to lend");

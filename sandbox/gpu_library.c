@@ -4,10 +4,10 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/file.h"
+#include "sandbox/gpu_elf.h"
 #include "sandbox/gpu_loan.h"
 #include "sandbox/ldcache.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,18 +16,13 @@
 
 enum { CACHE_MOST = 16 << 20 };
 
-#if defined __x86_64__
-#define OUR_MACHINE EM_X86_64
-#elif defined __aarch64__
-#define OUR_MACHINE EM_AARCH64
-#endif
-
 static const struct library {
     const char *name;    /* before the driver's version */
     const char *version; /* of its interface; NULL: goes by the driver's */
 } wanted[] = {
-    {"libcuda.so", "1"},           {"libnvidia-ptxjitcompiler.so", "1"}, {"libnvidia-nvvm.so", "4"},
-    {"libnvidia-gpucomp.so", NULL}, {"libnvidia-ml.so", "1"},             {"libnvidia-tileiras.so", NULL},
+    {"libcuda.so", "1"},        {"libnvidia-ptxjitcompiler.so", "1"},
+    {"libnvidia-nvvm.so", "4"}, {"libnvidia-gpucomp.so", NULL},
+    {"libnvidia-ml.so", "1"},   {"libnvidia-tileiras.so", NULL},
 };
 
 static const char *const folders[] = {
@@ -64,19 +59,15 @@ size_t gpu_library_links(const char *file, char links[2][64]) {
 /* A regular file of root's that nobody else writes, and a library of this machine. */
 static int inspect(const char *path, int held, struct stat *st, struct error *err) {
     char self[48];
-    Elf64_Ehdr head = {0};
     if (fstat(held, st) < 0) return error_sys(err, errno, "%s", path);
     if (!S_ISREG(st->st_mode)) return error_set(err, ERROR_INVALID, "%s: is no regular file", path);
     if (st->st_uid != 0 || st->st_mode & (S_IWGRP | S_IWOTH))
-        return error_set(err, ERROR_DENIED, "%s: belongs to another than root, or others may write it",
-                         path);
+        return error_set(err, ERROR_DENIED,
+                         "%s: belongs to another than root, or others may write it", path);
     snprintf(self, sizeof self, "/proc/self/fd/%d", held);
     _cleanup_close_ int fd = open(self, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 || pread(fd, &head, sizeof head, 0) < 0) return error_sys(err, errno, "%s", path);
-    if (memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || head.e_ident[EI_CLASS] != ELFCLASS64 ||
-        head.e_ident[EI_DATA] != ELFDATA2LSB || head.e_type != ET_DYN || head.e_machine != OUR_MACHINE)
-        return error_set(err, ERROR_INVALID, "%s: is no 64-bit library of this machine", path);
-    return 0;
+    if (fd < 0) return error_sys(err, errno, "%s", path);
+    return gpu_elf_check(path, fd, (uint64_t)st->st_size, err);
 }
 
 static bool is_known(const struct gpu_loan *loan, const char *file) {
@@ -181,8 +172,8 @@ int gpu_find_libraries(struct gpu_loan *loan, bool host_image, struct error *err
     if (search_cache(&s, err) < 0 || search_folders(&s, err) < 0) return -1;
     snprintf(cuda, sizeof cuda, "libcuda.so.%s", loan->inventory.driver);
     if (!is_known(loan, cuda))
-        return error_set(err, ERROR_NOT_FOUND, "%s, the driver's library, is in no folder of the loader",
-                         cuda);
+        return error_set(err, ERROR_NOT_FOUND,
+                         "%s, the driver's library, is in no folder of the loader", cuda);
     loan->at_home = host_image && !*gpu_root();
     leave_at_home(loan);
     return 0;

@@ -39,7 +39,8 @@ int gpu_open(const char *path, char **real, struct error *err) {
     if (real) {
         snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
         ssize_t n = readlink(self, name, sizeof name - 1);
-        if (n <= 0 || name[0] != '/') return error_sys(err, n < 0 ? errno : ENOENT, "%s%s", root, path);
+        if (n <= 0 || name[0] != '/')
+            return error_sys(err, n < 0 ? errno : ENOENT, "%s%s", root, path);
         name[n] = '\0';
         free(*real);
         if (!(*real = strdup(name))) return error_sys(err, ENOMEM, "%s", path);
@@ -74,8 +75,8 @@ int gpu_add_node(struct gpu_loan *loan, const char *target, const char *source, 
 static int add_own(struct gpu_loan *loan, const char *path, int major, int minor,
                    struct error *err) {
     if (major < 0)
-        return error_set(err, ERROR_UNSUPPORTED, "%s: the driver has no major for it in /proc/devices",
-                         path);
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "%s: the driver has no major for it in /proc/devices", path);
     return gpu_add_node(loan, path, path, (unsigned)major, (unsigned)minor, err);
 }
 
@@ -95,7 +96,8 @@ static int add_nodes(struct gpu_loan *loan, struct error *err) {
         char path[32];
         snprintf(path, sizeof path, "/dev/nvidia%d", l->gpu->minor);
         if (add_own(loan, path, all->major, l->gpu->minor, err) < 0) return -1;
-        if (l->mig && (add_cap(loan, l->mig->gi_cap, err) < 0 || add_cap(loan, l->mig->ci_cap, err) < 0))
+        if (l->mig &&
+            (add_cap(loan, l->mig->gi_cap, err) < 0 || add_cap(loan, l->mig->ci_cap, err) < 0))
             return -1;
     }
     return 0;

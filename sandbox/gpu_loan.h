@@ -21,6 +21,7 @@
 #include <sys/types.h>
 
 struct mount_plan;
+struct policy;
 
 /* What libraries that the launcher mounts are found in, and where it keeps what it
  * covers procfs with. */
@@ -37,7 +38,7 @@ struct gpu_lent {
 /* A file of the host that was looked at, and is held so that it stays what it was. */
 struct gpu_file {
     char *source, *target;
-    int fd; /* O_PATH */
+    int fd;             /* O_PATH */
     dev_t device, node; /* where it lies; of a node, what it is */
     ino_t inode;
 };
@@ -91,8 +92,8 @@ int gpu_add_node(struct gpu_loan *loan, const char *target, const char *source, 
 
 /* gpu_plan.c: nodes, libraries, and what is seen of /proc and /sys. After the plan's
  * own /proc and /dev. */
-int gpu_plan(const struct gpu_loan *loan, const struct spec *spec, struct mount_plan *plan,
-             struct error *err);
+int gpu_plan(const struct gpu_loan *loan, const struct spec *spec, const struct policy *policy,
+             struct mount_plan *plan, struct error *err);
 /* The devices for cgroup_devices(): as many as node_count. */
 void gpu_devices(const struct gpu_loan *loan, struct cgroup_device *out);
 /* What goes into the result. */

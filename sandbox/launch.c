@@ -5,6 +5,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "sandbox/collect.h"
+#include "sandbox/gpu_loan.h"
 #include "sandbox/janitor.h"
 #include "sandbox/learn.h"
 #include "sandbox/lease.h"
@@ -27,6 +28,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 
 enum { COLLECT_MS = 120000, CGROUP_PATIENCE_MS = 2000 };
 
@@ -36,6 +38,7 @@ struct launch {
     struct fence fence;
     struct policy policy;
     struct policy_filter filter;
+    struct gpu_loan loan;
     struct live *live;
     int dir_fd;
     int null_fd;
@@ -109,11 +112,45 @@ static void note_groups(struct launch *l) {
     f->own_proc = f->limit_nproc || !groups;
 }
 
+/* What the policy adds to /dev is as good as what was lent. */
+static int add_policy_devices(const struct policy *p, struct cgroup_device *list, size_t *count,
+                              struct error *err) {
+    for (size_t i = 0; p->devices && p->devices[i]; i++) {
+        struct stat st;
+        if (stat(p->devices[i], &st) < 0) return error_sys(err, errno, "%s", p->devices[i]);
+        list[(*count)++] = (struct cgroup_device){major(st.st_rdev), minor(st.st_rdev)};
+    }
+    return 0;
+}
+
+/* Before the groups, of which the list of devices is one. */
+static int lend(struct launch *l, struct error *err) {
+    if (!l->policy.gpus)
+        return error_set(err, ERROR_DENIED, "gpus: the policy %s does not allow it",
+                         l->policy.name);
+    if (gpu_loan_make(l->run.spec, &l->loan, err) < 0 ||
+        gpu_report_make(&l->loan, &l->run.result->gpus, err) < 0)
+        return -1;
+    l->fence.given = l->loan.env;
+    return 0;
+}
+
+static int limit_devices(struct launch *l, struct error *err) {
+    size_t count = l->loan.node_count, most = count + strv_len(l->policy.devices);
+    if (!count) return 0;
+    _cleanup_free_ struct cgroup_device *list = calloc(most, sizeof *list);
+    if (!list) return error_sys(err, ENOMEM, "devices");
+    gpu_devices(&l->loan, list);
+    return add_policy_devices(&l->policy, list, &count, err) < 0
+               ? -1
+               : cgroup_devices(l->run.cg, list, count, err);
+}
+
 static int take_groups(struct launch *l, const char *name, const struct spec_limits *limits,
                        const char *cpus, struct error *err) {
     struct run *r = &l->run;
     struct fence *f = &l->fence;
-    if (cgroup_create(name, limits, cpus, &r->cg, err) < 0) return -1;
+    if (cgroup_create(name, limits, cpus, &r->cg, err) < 0 || limit_devices(l, err) < 0) return -1;
     f->group = cgroup_clone_fd(r->cg);
     note_groups(l);
     if (cgroup_enter_open(r->cg, f->group >= 0, &f->door, err) < 0) return -1;
@@ -162,6 +199,7 @@ static int take_host(struct launch *l, const char *name, const struct spec_limit
         return -1;
     l->run.live = l->live;
     mark(l, STEP_REGISTERED);
+    if (l->run.spec && spec_gpus_wanted(&l->run.spec->gpus) && lend(l, err) < 0) return -1;
     if (take_groups(l, name, limits, cpus, err) < 0 || take_ids(l, err) < 0) return -1;
     return live_record_cgroups(l->live, cgroup_paths(l->run.cg), err);
 }
@@ -208,8 +246,9 @@ static int prepare_host(struct launch *l, struct error *err) {
             return error_set(err, ERROR_INTERNAL, "these limits need other groups");
         note_groups(l);
         lease_answer(l->live, LEASE_BACK, 0);
-    } else if (take_host(l, spec->id, &spec->limits, spec->cpus, err) < 0 ||
-               load_policy(l, err) < 0 ||
+    } else if ((spec_gpus_wanted(&spec->gpus) && load_policy(l, err) < 0) ||
+               take_host(l, spec->id, &spec->limits, spec->cpus, err) < 0 ||
+               (!l->policy.name && load_policy(l, err) < 0) ||
                tell_of_host(l, strcmp(spec->image, "host") == 0, err) < 0) {
         return -1;
     }
@@ -219,7 +258,9 @@ static int prepare_host(struct launch *l, struct error *err) {
 
 static int prepare_order(struct launch *l, struct error *err) {
     struct fence *f = &l->fence;
-    if (plan_make(l->run.spec, &l->policy, &f->plan, err) < 0 || prepare_stdio(l, err) < 0)
+    if (plan_make(l->run.spec, &l->policy, &f->plan, err) < 0 ||
+        (l->loan.count && gpu_plan(&l->loan, l->run.spec, &l->policy, &f->plan, err) < 0) ||
+        prepare_stdio(l, err) < 0)
         return -1;
     if (f->identity.privilege == PRIVILEGE_ROOT && mounts_open_sources(&f->plan, err) < 0)
         return -1;
@@ -361,6 +402,7 @@ static void give_back(struct launch *l) {
     if (l->janitor) supervise_let_go(r);
     else supervise_kill(r);
     quiet_end(r);
+    gpu_loan_clear(&l->loan);
     output_close(&r->output);
     supervise_close(r);
     gate_close(r);
@@ -410,6 +452,10 @@ struct launch *launch_open(struct fence_page *page, bool ahead, struct error *er
         return NULL;
     }
     launch_init(l, page);
+    /* More than a policy wants of it is taken back by the payload (limits.c); a plain user
+     * has what it has. */
+    const struct rlimit memlock = {RLIM_INFINITY, RLIM_INFINITY};
+    (void)setrlimit(RLIMIT_MEMLOCK, &memlock);
     /* Signals first: told to stop from now on, we still give everything back. */
     l->run.signals = launch_block_signals(err);
     if (l->run.signals >= 0 && clone_init(l, ahead, err) == 0) return l;
@@ -428,8 +474,8 @@ int launch_ahead(struct launch *l, const char *name, struct error *err) {
 
 bool launch_fits(const struct spec *spec) {
     const struct spec_limits *limits = &spec->limits;
-    return spec->clock.kind != CLOCK_GATED && !spec->cpus && !limits->cpu_percent &&
-           !limits->io_count && !limits->cpus_exclusive;
+    return spec->clock.kind != CLOCK_GATED && !spec_gpus_wanted(&spec->gpus) && !spec->cpus &&
+           !limits->cpu_percent && !limits->io_count && !limits->cpus_exclusive;
 }
 
 void launch_port_to(struct launch *l, int socket) {
@@ -464,6 +510,8 @@ int launch_run(struct launch *l, const struct spec *spec, int dir_fd, bool print
     result->t_done = clock_mono_ns();
     mark(l, STEP_COLLECTED);
     if (!result->privilege) result->privilege = strdup("none");
+    /* Who reads the result may ask for the same GPUs at once. */
+    if (l->run.empty || l->run.gone) gpu_loan_end(&l->loan);
     /* The result first: init, the groups and the mounts go meanwhile and after. */
     int delivered = result->privilege ? run_folder_deliver(result, dir_fd, print, err)
                                       : error_sys(err, ENOMEM, "result");

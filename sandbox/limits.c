@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-enum { STACK_BYTES = 8 << 20, MEMLOCK_BYTES = 8 << 20, OPEN_FILES = 1024, QUEUE_BYTES = 819200 };
+enum { STACK_BYTES = 8 << 20, OPEN_FILES = 1024, QUEUE_BYTES = 819200 };
 
 static int set_limit(int what, const char *name, uint64_t soft, uint64_t hard, struct error *err) {
     struct rlimit now;
@@ -25,7 +25,9 @@ int limits_apply(const struct fence *f, struct error *err) {
     if (weaken("rlimits")) return 0;
     const struct spec_limits *l = &f->spec->limits;
     if (set_both(RLIMIT_CORE, "RLIMIT_CORE", 0, err) < 0 ||
-        set_both(RLIMIT_MEMLOCK, "RLIMIT_MEMLOCK", MEMLOCK_BYTES, err) < 0 ||
+        set_both(RLIMIT_MEMLOCK, "RLIMIT_MEMLOCK",
+                 f->policy->memlock_bytes ? (uint64_t)f->policy->memlock_bytes : RLIM_INFINITY,
+                 err) < 0 ||
         set_both(RLIMIT_NOFILE, "RLIMIT_NOFILE",
                  l->open_files ? (uint64_t)l->open_files : OPEN_FILES, err) < 0 ||
         set_limit(RLIMIT_STACK, "RLIMIT_STACK", STACK_BYTES, RLIM_INFINITY, err) < 0 ||

@@ -58,11 +58,16 @@ static int fs_open(const char *type) {
 
 static int open_source(struct mount_step *s, struct error *err) {
     unsigned flags = AT_RECURSIVE | (s->keep_links ? AT_SYMLINK_NOFOLLOW : 0);
-    s->fd = clone_tree(AT_FDCWD, s->source, flags);
+    s->fd = s->from >= 0 ? clone_tree(s->from, "", AT_EMPTY_PATH)
+                         : clone_tree(AT_FDCWD, s->source, flags);
     if (s->fd < 0 && errno == ENOENT && s->optional) return 0;
     if (s->fd < 0) return error_sys(err, errno, "mount source %s", s->source);
     struct stat st;
     if (fstat(s->fd, &st) < 0) return error_sys(err, errno, "mount source %s", s->source);
+    /* By whatever way it was opened, it is what was looked at. */
+    if (s->inode &&
+        (st.st_dev != s->device || st.st_ino != s->inode || (s->node && st.st_rdev != s->node)))
+        return error_set(err, ERROR_DENIED, "mount source %s: became another file", s->source);
     /* A node is bound only where the plan says so, by leaving out nodev. */
     bool node = !(s->attributes & MOUNT_ATTR_NODEV);
     if (node ? !S_ISCHR(st.st_mode) : !S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
@@ -346,6 +351,7 @@ static int run_step(struct site *site, struct mount_step *s, int *handles, int o
     case MOUNT_DEVPTS: return step_devpts(site, s, err);
     case MOUNT_MASK: return cover(site, s, "dev/null", 0, err);
     case MOUNT_CONST: return cover(site, s, NULL, constant, err);
+    case MOUNT_COVER: return cover(site, s, s->source + 1, constant, err);
     case MOUNT_NOTHING: return cover(site, s, MOUNT_EMPTY + 1, constant, err);
     }
     return error_set(err, ERROR_INTERNAL, "mount step of kind %d", (int)s->kind);

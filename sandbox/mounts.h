@@ -33,6 +33,8 @@ enum mount_kind {
     MOUNT_DEVPTS,
     MOUNT_MASK,    /* the sandbox's own /dev/null over a file, if it exists */
     MOUNT_CONST,   /* a folder over itself, read-only, if it exists */
+    MOUNT_COVER,   /* what `source` names below the root over a file or folder, if it exists,
+                      read-only */
     MOUNT_NOTHING, /* the empty folder MOUNT_EMPTY over a folder, if it exists */
 };
 
@@ -50,6 +52,9 @@ struct mount_step {
     bool processes_only;   /* of a procfs: nothing of the machine */
     bool keep_links;       /* the source itself may not be a link (images) */
     int handle;            /* hand out a descriptor as this fence_handle; -1: no */
+    int from;              /* the source as it was looked at, O_PATH, held by the launcher; -1 */
+    dev_t device, node;    /* … where it lies, and of a node what it is, to be found again */
+    ino_t inode;
     int fd;                /* of the opened source; -1 */
     bool is_folder;        /* … and what it is */
 };
@@ -66,6 +71,9 @@ int plan_base(struct mount_plan *out, struct error *err);
 /* Writes the plan; for the host image without its base. */
 int plan_make(const struct spec *spec, const struct policy *policy, struct mount_plan *out,
               struct error *err);
+/* Adds a step to a plan; memory that ran out is told by `failed`. */
+struct mount_step *plan_add(struct mount_plan *p, enum mount_kind kind, const char *target,
+                            const char *source);
 void plan_clear(struct mount_plan *plan);
 
 /* Mounts a detached mount on a folder that exists below `root`, reached through no

@@ -3,6 +3,7 @@
  * (declared in fence.h): copied once into shared memory that both have at the
  * same address, so that a pointer means the same to both.
  */
+#include "common/buf.h"
 #include "common/cleanup.h"
 #include "sandbox/fence.h"
 
@@ -42,21 +43,31 @@ static bool copy_list(struct fence_page *page, char *const *from, char ***out) {
     return list;
 }
 
-/* The spec's, and for a gated program where it talks to the clock. */
-static bool copy_environment(struct fence_page *page, const struct spec *from, char ***out) {
+/* Whether one of `given` sets the same variable. */
+static bool is_set(char *const *given, const char *variable) {
+    size_t n = strcspn(variable, "=") + 1;
+    for (; given && *given; given++)
+        if (strncmp(*given, variable, n) == 0) return true;
+    return false;
+}
+
+/* The spec's, what comes with GPUs, and for a gated program where it talks to the clock. */
+static bool copy_environment(struct fence_page *page, const struct spec *from, char *const *given,
+                             char ***out) {
     char control[40];
     size_t n = 0;
-    if (from->clock.kind != CLOCK_GATED) return copy_list(page, from->env, out);
-    while (from->env[n]) n++;
-    _cleanup_free_ char **env = calloc(n + 2, sizeof *env);
+    if (from->clock.kind != CLOCK_GATED && !given) return copy_list(page, from->env, out);
+    _cleanup_free_ char **env = calloc(strv_len(from->env) + strv_len(given) + 2, sizeof *env);
     if (!env) return false;
-    for (size_t i = 0; i < n; i++) env[i] = from->env[i];
+    for (size_t i = 0; from->env[i]; i++)
+        if (!is_set(given, from->env[i])) env[n++] = from->env[i];
+    for (size_t i = 0; given && given[i]; i++) env[n++] = given[i];
     snprintf(control, sizeof control, "PADDOCK_CONTROL=%d", SPEC_CONTROL_FD);
-    env[n] = control;
+    if (from->clock.kind == CLOCK_GATED) env[n] = control;
     return copy_list(page, env, out);
 }
 
-static bool copy_spec(struct fence_page *page, const struct spec *from) {
+static bool copy_spec(struct fence_page *page, const struct spec *from, char *const *given) {
     struct spec *to = &page->order.spec;
     to->network = from->network;
     to->listen = from->listen;
@@ -64,8 +75,9 @@ static bool copy_spec(struct fence_page *page, const struct spec *from) {
     to->learn = from->learn;
     to->clock.kind = from->clock.kind;
     to->clock.gate.data_count = from->clock.gate.data_count;
-    return copy_list(page, from->argv, &to->argv) && copy_environment(page, from, &to->env) &&
-           copy_text(page, from->cwd, &to->cwd) && copy_text(page, from->hostname, &to->hostname);
+    return copy_list(page, from->argv, &to->argv) &&
+           copy_environment(page, from, given, &to->env) && copy_text(page, from->cwd, &to->cwd) &&
+           copy_text(page, from->hostname, &to->hostname);
 }
 
 static bool copy_policy(struct fence_page *page, const struct policy *from,
@@ -74,6 +86,7 @@ static bool copy_policy(struct fence_page *page, const struct policy *from,
     void *insns = NULL;
     to->loopback = from->loopback;
     to->listen = from->listen;
+    to->memlock_bytes = from->memlock_bytes;
     page->order.filter = *filter;
     if (!copy_bytes(page, filter->insns, filter->count * sizeof *filter->insns, &insns))
         return false;
@@ -87,6 +100,7 @@ static bool copy_plan(struct fence_page *page, const struct mount_plan *from,
     if (!copy_bytes(page, from->steps, from->count * sizeof *from->steps, &steps)) return false;
     *to = (struct mount_plan){.steps = steps, .count = from->count};
     for (size_t i = 0; i < to->count; i++) {
+        to->steps[i].from = -1;
         to->steps[i].fd = -1; /* of the launcher's table; ours comes by message */
         if (!copy_text(page, from->steps[i].target, &to->steps[i].target) ||
             !copy_text(page, from->steps[i].source, &to->steps[i].source))
@@ -122,7 +136,7 @@ int order_write(struct fence *f, struct error *err) {
     o->own_proc = f->own_proc;
     o->limit_nproc = f->limit_nproc;
     o->other_root = strcmp(f->spec->image, "host") != 0;
-    return copy_spec(f->page, f->spec) && copy_policy(f->page, f->policy, f->filter) &&
+    return copy_spec(f->page, f->spec, f->given) && copy_policy(f->page, f->policy, f->filter) &&
                    copy_plan(f->page, &f->plan, &o->plan)
                ? 0
                : too_large(err);

@@ -20,8 +20,8 @@
 
 enum { DEFAULT_INODES = 1000000, LEAST_INODES = 1024, BYTES_PER_INODE = 1024 };
 
-static struct mount_step *add(struct mount_plan *p, enum mount_kind kind, const char *target,
-                              const char *source) {
+struct mount_step *plan_add(struct mount_plan *p, enum mount_kind kind, const char *target,
+                            const char *source) {
     static struct mount_step spare; /* written to when memory ran out, never read */
     if (p->count == p->cap) {
         size_t cap = p->cap ? p->cap * 2 : 64;
@@ -34,7 +34,7 @@ static struct mount_step *add(struct mount_plan *p, enum mount_kind kind, const 
         p->cap = cap;
     }
     struct mount_step *s = &p->steps[p->count];
-    *s = (struct mount_step){.kind = kind, .handle = -1, .fd = -1, .mode = 0755};
+    *s = (struct mount_step){.kind = kind, .handle = -1, .from = -1, .fd = -1, .mode = 0755};
     s->target = strdup(target);
     s->source = source ? strdup(source) : NULL;
     if (!s->target || (source && !s->source)) {
@@ -49,14 +49,14 @@ static struct mount_step *add(struct mount_plan *p, enum mount_kind kind, const 
 
 static struct mount_step *add_bind(struct mount_plan *p, const char *target, const char *source,
                                    uint64_t attributes) {
-    struct mount_step *s = add(p, MOUNT_BIND, target, source);
+    struct mount_step *s = plan_add(p, MOUNT_BIND, target, source);
     s->attributes = attributes;
     return s;
 }
 
 static struct mount_step *add_tmpfs(struct mount_plan *p, const char *target, int64_t bytes,
                                     int64_t inodes, unsigned mode, bool exec) {
-    struct mount_step *s = add(p, MOUNT_TMPFS, target, NULL);
+    struct mount_step *s = plan_add(p, MOUNT_TMPFS, target, NULL);
     s->bytes = bytes;
     s->inodes = inodes ? inodes : DEFAULT_INODES;
     s->mode = mode;
@@ -72,7 +72,7 @@ static void add_entry(struct mount_plan *p, const char *host, const char *target
     ssize_t n = readlink(host, text, sizeof text - 1);
     if (n > 0) {
         text[n] = '\0';
-        add(p, MOUNT_LINK, target, text);
+        plan_add(p, MOUNT_LINK, target, text);
         return;
     }
     if (lstat(host, &st) < 0) return;
@@ -83,17 +83,17 @@ static void add_entry(struct mount_plan *p, const char *host, const char *target
 
 static void plan_etc(struct mount_plan *p) {
     static const char *const shared[] = {"/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime"};
-    add(p, MOUNT_FOLDER, "/etc", NULL);
+    plan_add(p, MOUNT_FOLDER, "/etc", NULL);
     for (size_t i = 0; i < ARRAY_SIZE(shared); i++) add_entry(p, shared[i], shared[i]);
-    add(p, MOUNT_TEXT, "/etc/passwd",
-        "root:x:0:0:root:/:/usr/sbin/nologin\n"
-        "paddock:x:1000:1000:paddock:/tmp/home:/bin/sh\n"
-        "nobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n");
-    add(p, MOUNT_TEXT, "/etc/group", "root:x:0:\npaddock:x:1000:\nnogroup:x:65534:\n");
-    add(p, MOUNT_TEXT, "/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n");
-    add(p, MOUNT_TEXT, "/etc/nsswitch.conf",
-        "passwd: files\ngroup: files\nshadow: files\nhosts: files\nservices: files\n");
-    add(p, MOUNT_TEXT, "/etc/resolv.conf", "");
+    plan_add(p, MOUNT_TEXT, "/etc/passwd",
+             "root:x:0:0:root:/:/usr/sbin/nologin\n"
+             "paddock:x:1000:1000:paddock:/tmp/home:/bin/sh\n"
+             "nobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n");
+    plan_add(p, MOUNT_TEXT, "/etc/group", "root:x:0:\npaddock:x:1000:\nnogroup:x:65534:\n");
+    plan_add(p, MOUNT_TEXT, "/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n");
+    plan_add(p, MOUNT_TEXT, "/etc/nsswitch.conf",
+             "passwd: files\ngroup: files\nshadow: files\nhosts: files\nservices: files\n");
+    plan_add(p, MOUNT_TEXT, "/etc/resolv.conf", "");
 }
 
 /* "../share/paddock" from the folder of this program, in fresh memory. */
@@ -116,7 +116,7 @@ static void hide_installation(struct mount_plan *p) {
             free(real);
             continue;
         }
-        add(p, MOUNT_NOTHING, real, NULL);
+        plan_add(p, MOUNT_NOTHING, real, NULL);
         free(before);
         before = real;
     }
@@ -131,7 +131,7 @@ static void plan_host_image(struct mount_plan *p) {
 
 /* The fence's own folders, and what a target will be mounted on. */
 static bool is_ours(const char *name) {
-    static const char *const ours[] = {".", "..", "proc", "dev", "sys", "tmp", "run"};
+    static const char *const ours[] = {".", "..", "proc", "dev", "sys", "tmp", "run", ".gpu"};
     for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
         if (strcmp(name, ours[i]) == 0) return true;
     return false;
@@ -163,14 +163,14 @@ static void plan_proc(struct mount_plan *p, const struct policy *policy) {
     static const char *const fixed[] = {"/proc/sys", "/proc/bus", "/proc/fs", "/proc/irq"};
     static const char *const hidden[] = {"/proc/acpi", "/proc/scsi", "/proc/asound",
                                          "/proc/dynamic_debug"};
-    add(p, MOUNT_FOLDER, MOUNT_EMPTY, NULL)->mode = 0555;
-    struct mount_step *proc = add(p, MOUNT_PROC, "/proc", NULL);
+    plan_add(p, MOUNT_FOLDER, MOUNT_EMPTY, NULL)->mode = 0555;
+    struct mount_step *proc = plan_add(p, MOUNT_PROC, "/proc", NULL);
     proc->attributes = SAFE | MOUNT_ATTR_NOEXEC;
     proc->processes_only = !policy->proc_machine;
     if (proc->processes_only) return; /* there is nothing to cover */
-    for (size_t i = 0; i < ARRAY_SIZE(masked); i++) add(p, MOUNT_MASK, masked[i], NULL);
-    for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) add(p, MOUNT_CONST, fixed[i], NULL);
-    for (size_t i = 0; i < ARRAY_SIZE(hidden); i++) add(p, MOUNT_NOTHING, hidden[i], NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(masked); i++) plan_add(p, MOUNT_MASK, masked[i], NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) plan_add(p, MOUNT_CONST, fixed[i], NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(hidden); i++) plan_add(p, MOUNT_NOTHING, hidden[i], NULL);
 }
 
 /* /dev is a folder of the root, which ends read-only: nodes are binds (a user
@@ -182,9 +182,10 @@ static void plan_dev_base(struct mount_plan *p) {
                                            {"/dev/stdin", "/proc/self/fd/0"},
                                            {"/dev/stdout", "/proc/self/fd/1"},
                                            {"/dev/stderr", "/proc/self/fd/2"}};
-    add(p, MOUNT_FOLDER, "/dev", NULL);
+    plan_add(p, MOUNT_FOLDER, "/dev", NULL);
     for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) add_bind(p, nodes[i], nodes[i], NODE);
-    for (size_t i = 0; i < ARRAY_SIZE(links); i++) add(p, MOUNT_LINK, links[i][0], links[i][1]);
+    for (size_t i = 0; i < ARRAY_SIZE(links); i++)
+        plan_add(p, MOUNT_LINK, links[i][0], links[i][1]);
 }
 
 /* What the policy adds to it. */
@@ -197,8 +198,9 @@ static int plan_dev(struct mount_plan *p, const struct policy *policy, struct er
     }
     if (weaken("devices")) add_bind(p, "/dev/ptmx", "/dev/ptmx", NODE);
     if (policy->devpts) {
-        add(p, MOUNT_DEVPTS, "/dev/pts", NULL)->attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
-        add(p, MOUNT_LINK, "/dev/ptmx", "pts/ptmx");
+        plan_add(p, MOUNT_DEVPTS, "/dev/pts", NULL)->attributes =
+            MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+        plan_add(p, MOUNT_LINK, "/dev/ptmx", "pts/ptmx");
     }
     return 0;
 }
@@ -217,7 +219,7 @@ static void plan_writable(struct mount_plan *p, const struct spec *spec,
     int64_t inodes = inodes_for(l->tmp_bytes);
     add_tmpfs(p, "/dev/shm", l->tmp_bytes, inodes, 01777, false)->handle = HANDLE_SHM;
     add_tmpfs(p, "/tmp", l->tmp_bytes, inodes, 01777, policy->exec_tmp)->handle = HANDLE_TMP;
-    struct mount_step *home = add(p, MOUNT_FOLDER, "/tmp/home", NULL);
+    struct mount_step *home = plan_add(p, MOUNT_FOLDER, "/tmp/home", NULL);
     home->mode = 0700;
     home->payload_owned = true;
     struct mount_step *work = add_tmpfs(p, spec->workspace_target, l->disk_bytes, l->disk_inodes,
@@ -250,7 +252,7 @@ int plan_make(const struct spec *spec, const struct policy *policy, struct mount
     }
     for (size_t i = 0; i < spec->clock.gate.data_count; i++) {
         const struct spec_mount *m = &spec->clock.gate.data[i];
-        struct mount_step *s = add(out, MOUNT_LATER, m->target, m->source);
+        struct mount_step *s = plan_add(out, MOUNT_LATER, m->target, m->source);
         s->attributes = CONST | MOUNT_ATTR_NOEXEC;
         s->handle = FENCE_HANDLES + (int)i;
     }

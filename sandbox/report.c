@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* ---- layers ---- */
 
@@ -56,6 +57,7 @@ static void note_fixed(struct fence *f) {
                strcmp(f->spec->image, "host") == 0 ? "this machine's /usr" : "the image's folders");
     fence_note(f, FENCE_PROC, LAYER_ON, "own procfs, others' processes hidden, %s",
                f->policy->proc_machine ? "secrets masked" : "nothing of the machine");
+    if (f->given) return; /* with GPUs; see note_devices() */
     if (f->policy->devices && f->policy->devices[0])
         fence_note(f, FENCE_DEVICES, LAYER_ON, "the minimal set and what policy %s adds",
                    f->policy->name);
@@ -64,10 +66,22 @@ static void note_fixed(struct fence *f) {
                    f->policy->devpts ? ", own pseudo-terminals" : "");
 }
 
+/* A run with GPUs has a second fence about them. */
+static void note_devices(struct fence *f, const struct cgroup *cg) {
+    const char *detail = "";
+    if (!f->given) return;
+    if (cgroup_enforces(cg, CGROUP_DEVICES, &detail))
+        fence_note(f, FENCE_DEVICES, LAYER_ON, "the minimal set and the GPUs lent; and %s", detail);
+    else
+        fence_note(f, FENCE_DEVICES, LAYER_WEAKER,
+                   "the minimal set and the GPUs lent, by what /dev holds alone: %s", detail);
+}
+
 int report_layers(struct fence *f, const struct cgroup *cg, struct result *r, struct error *err) {
     note_user(f);
     note_fixed(f);
     note_cgroup(f, cg);
+    note_devices(f, cg);
     weaken_report(f);
     r->layers = calloc(FENCE_LAYERS, sizeof *r->layers);
     if (!r->layers) return error_sys(err, ENOMEM, "fence report");
@@ -163,6 +177,21 @@ static int add_gate(struct result *r, const struct cgroup *cg, const struct spec
     return add_limit(r, "gate-freeze", 1, ENFORCER_NONE, text ? text : detail, err);
 }
 
+/* A policy for GPUs leaves it to the memory limit, as far as the launcher itself may go. */
+static int add_memlock(struct result *r, const struct policy *p, struct error *err) {
+    struct rlimit own;
+    if (getrlimit(RLIMIT_MEMLOCK, &own) < 0) return error_sys(err, errno, "RLIMIT_MEMLOCK");
+    bool bounded = own.rlim_max != RLIM_INFINITY;
+    int64_t most = bounded ? (int64_t)own.rlim_max : 0;
+    bool short_of = bounded && (!p->memlock_bytes || p->memlock_bytes > most);
+    return add_limit(r, "memlock", short_of ? most : p->memlock_bytes, ENFORCER_RLIMIT,
+                     short_of           ? "RLIMIT_MEMLOCK; less than the policy's, as the "
+                                          "launcher may have no more itself"
+                     : p->memlock_bytes ? "RLIMIT_MEMLOCK"
+                                        : "none of its own: the memory limit counts it",
+                     err);
+}
+
 int report_limits(const struct fence *f, const struct cgroup *cg, struct result *r,
                   struct error *err) {
     const struct spec_limits *l = &f->spec->limits;
@@ -184,6 +213,7 @@ int report_limits(const struct fence *f, const struct cgroup *cg, struct result 
         add_kernel(r, cg, "io", (int64_t)l->io_count, CGROUP_IO_RATE, err) < 0 ||
         add_kernel(r, cg, "cpus-exclusive", l->cpus_exclusive, CGROUP_EXCLUSIVE, err) < 0)
         return -1;
+    if (f->given && add_memlock(r, f->policy, err) < 0) return -1;
     if (f->spec->clock.kind == CLOCK_GATED && add_gate(r, cg, &f->spec->clock.gate, err) < 0)
         return -1;
     if (!f->spec->cpus) return 0;

@@ -6,8 +6,8 @@
 
 /* What the launcher sets itself, so that it cannot mean two things. */
 static int check_env(const struct json *v, char *const *env, struct error *err) {
-    static const char *const ours[] = {"CUDA_VISIBLE_DEVICES=", "NVIDIA_VISIBLE_DEVICES=",
-                                       "CUDA_DEVICE_ORDER="};
+    static const char *const ours[] = {
+        "CUDA_VISIBLE_DEVICES=", "NVIDIA_VISIBLE_DEVICES=", "CUDA_DEVICE_ORDER="};
     for (size_t i = 0; env && env[i]; i++)
         for (size_t j = 0; j < ARRAY_SIZE(ours); j++)
             if (str_starts(env[i], ours[j]))

@@ -17,15 +17,38 @@ static void check_policy(const char *phase, const struct task_phase_spec *spec,
     fault_take(faults, &err);
 }
 
-/* An agent must be able to change every file of the record it starts from. */
+/* Whether another record has the very same file: then no step needs to change it. */
+static bool has_same(const struct task *t, size_t index, const struct source_file *file) {
+    _cleanup_source_tree_ struct source_tree tree = {0};
+    if (!t->records[index].dir || source_tree_read(t->records[index].dir, &tree, NULL) < 0)
+        return true; /* reported already */
+    for (size_t i = 0; i < tree.count; i++)
+        if (str_eq(tree.files[i].path, file->path))
+            return str_eq(tree.files[i].sha256, file->sha256) &&
+                   tree.files[i].executable == file->executable;
+    return false;
+}
+
+static bool is_fixed(const struct task *t, const struct source_file *file) {
+    for (size_t i = 0; i < t->record_count; i++)
+        if (!has_same(t, i, file)) return false;
+    return true;
+}
+
+/* An agent must be able to change every file in which records differ, and something in
+ * each. What is the same in all of them may be out of reach: a task holds it fixed. */
 static void check_editable(const struct task *t, size_t index, struct faults *faults) {
     const char *dir = t->records[index].dir;
     _cleanup_source_tree_ struct source_tree tree = {0};
     if (!dir || source_tree_read(dir, &tree, NULL) < 0) return; /* reported already */
-    for (size_t i = 0; i < tree.count; i++)
-        if (!task_may_edit(t, tree.files[i].path))
+    size_t may = 0;
+    for (size_t i = 0; i < tree.count; i++) {
+        if (task_may_edit(t, tree.files[i].path)) may++;
+        else if (!is_fixed(t, &tree.files[i]))
             fault_add(faults, "%s/%s: no pattern of \"editable\" matches it", dir,
                       tree.files[i].path);
+    }
+    if (tree.count && !may) fault_add(faults, "%s: \"editable\" matches none of its files", dir);
 }
 
 static void check_hints(const struct task *t, size_t step, struct faults *faults) {

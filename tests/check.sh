@@ -8,7 +8,7 @@ fail() {
     bad=1
 }
 
-mapfile -t sources < <(git ls-files --cached --others --exclude-standard '*.c' '*.h' | grep -v '^tasks/catalog/')
+mapfile -t sources < <(git ls-files --cached --others --exclude-standard '*.c' '*.h' '*.cc' '*.cu' | grep -v '^tasks/catalog/')
 
 clang-format --dry-run -Werror "${sources[@]}" 2>&1 | grep -E 'error:' | sed -E 's/:.*//' | sort -u |
     while read -r f; do echo "check: not formatted: $f" >&2; done

@@ -45,7 +45,7 @@ extern const struct verb verb_run, verb_ls, verb_show, verb_logs, verb_tree, ver
     verb_policy_show, verb_policy_check, verb_policy_explain, verb_policy_learn, verb_image_list,
     verb_image_import, verb_image_rm, verb_image_gc, verb_events, verb_daemon_status,
     verb_daemon_stop, verb_verify, verb_lane_list, verb_gpu_list, verb_gpu_show, verb_gpu_clear,
-    verb_model_list, verb_model_check, verb_model_ask, verb_sweep, verb_report;
+    verb_model_list, verb_model_check, verb_model_ask, verb_sweep, verb_report, verb_task_import;
 
 /* The options every verb has. */
 extern const struct arg cli_common_args[];

@@ -83,6 +83,7 @@ static int show_json(const struct policy *p, const char *path, const struct poli
     json_put_bool(w, "exec_workspace", p->exec_workspace);
     json_put_bool(w, "exec_tmp", p->exec_tmp);
     json_put_bool(w, "proc_machine", p->proc_machine);
+    json_put_bool(w, "gpus", p->gpus);
     json_put_strv(w, "devices", p->devices);
     json_put_string(w, "sha256", p->sha256);
     json_put_string(w, "filter_sha256", filter->sha256);

@@ -115,9 +115,6 @@ static int set_labels(struct execution *x, const struct run_row *row, struct spe
     buf_printf(&text, "{\"phase\": \"%s\", \"task\": \"%s\"", row->phase, x->task->name);
     if (x->owner.version) buf_printf(&text, ", \"version\": \"%s\"", version);
     if (x->owner.measurement) buf_printf(&text, ", \"measurement\": \"%s\"", measurement);
-    for (size_t i = 0; x->gpus && x->gpus->uuids[i]; i++)
-        buf_printf(&text, "%s\"%s\"", i ? ", " : ", \"gpus\": [", x->gpus->uuids[i]);
-    if (x->gpus) buf_puts(&text, "]");
     buf_puts(&text, "}");
     s->labels = json_parse("labels", buf_text(&text), text.len, err);
     s->labels_kept = s->labels;
@@ -141,6 +138,8 @@ int phase_spec_init(struct execution *x, const struct run_row *row, const char *
     if (set_places(x, phase, out, err) < 0 || set_lane(x, row, out, err) < 0 ||
         fixed_environment(out, row, err) < 0)
         return -1;
+    if (x->gpus && !(out->gpus.names = strv_copy(x->gpus->uuids)))
+        return error_sys(err, ENOMEM, "spec");
     if (set_labels(x, row, out, err) < 0) return -1;
     return strcmp(row->phase, "data") == 0 ? 0 : hide_paths(x, out, err);
 }

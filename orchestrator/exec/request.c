@@ -20,7 +20,8 @@ const struct arg exec_options[] = {
     {"output", 0, ARG_TEXT, "SIZE", "limit on stdout and stderr together (default 16M)", 0, 0},
     {"disk", 0, ARG_TEXT, "SIZE", "size of the workspace (default 1G)", 0, 0},
     {"grace", 0, ARG_TEXT, "TIME", "between SIGTERM and SIGKILL at the wall limit", 0, 0},
-    {"policy", 0, ARG_TEXT, "NAME|FILE", "what it may do (default train)", 0, 0},
+    {"policy", 0, ARG_TEXT, "NAME|FILE", "what it may do (default train; train-gpu with --gpus)", 0,
+     0},
     {"image", 0, ARG_TEXT, "host|NAME|DIR", "what it runs on (default host: this machine's /usr)",
      0, 0},
     {"net", 0, ARG_TEXT, "none|loopback", "its own network (default none)", 0, 0},
@@ -31,6 +32,8 @@ const struct arg exec_options[] = {
      0},
     {"cwd", 0, ARG_TEXT, "DIR", "where it starts (default /work)", 0, 0},
     {"cpus", 0, ARG_TEXT, "LIST", "the cpus it may use, e.g. 0-1", 0, 0},
+    {"gpus", 0, ARG_TEXT, "N|all|LIST",
+     "GPUs to lend it: a number, all, or indexes and UUIDs with commas between", 0, 0},
     {"timed", 0, ARG_FLAG, NULL, "a timed run: others leave its cpus, or are frozen, meanwhile", 0,
      0},
     {"collect", 'c', ARG_LIST, "PATH", "keep this file or folder of the workspace (see --out)", 0,
@@ -172,9 +175,36 @@ static int find_image(const char *wish, char **out, struct error *err) {
     return copy_text(out, image.location, err);
 }
 
+/* One number is how many; an index alone is a list with a comma behind it, "1,". */
+static int make_gpus(const struct args *a, struct spec *spec, struct error *err) {
+    const char *text = args_text(a, "gpus");
+    if (!text) return 0;
+    if (strcmp(text, "all") == 0) return spec->gpus.all = true, 0;
+    size_t digits = strspn(text, "0123456789");
+    if (digits > 0 && digits < 4 && !text[digits]) {
+        spec->gpus.count = strtol(text, NULL, 10);
+        return spec->gpus.count <= SPEC_GPUS
+                   ? 0
+                   : error_set(err, ERROR_INVALID, "--gpus %s: at most %d", text, SPEC_GPUS);
+    }
+    _cleanup_free_ char *list = strdup(text);
+    char *rest = list;
+    if (!list) return error_sys(err, ENOMEM, "--gpus");
+    for (char *name; (name = strsep(&rest, ","));) {
+        for (char **seen = spec->gpus.names; seen && *seen; seen++)
+            if (strcmp(*seen, name) == 0)
+                return error_set(err, ERROR_INVALID, "--gpus %s: %s is named twice", text, name);
+        if (*name && strv_push(&spec->gpus.names, name) < 0)
+            return error_sys(err, ENOMEM, "--gpus");
+    }
+    if (spec->gpus.names && strv_len(spec->gpus.names) <= SPEC_GPUS) return 0;
+    return error_set(err, ERROR_INVALID, "--gpus %s: must name 1 to %d GPUs", text, SPEC_GPUS);
+}
+
 static int make_places(const struct args *a, struct spec *spec, struct error *err) {
     const char *policy = args_text(a, "policy");
-    spec->policy = policy_find(policy ? policy : "train", err);
+    const char *usual = spec_gpus_wanted(&spec->gpus) ? "train-gpu" : "train";
+    spec->policy = policy_find(policy ? policy : usual, err);
     if (!spec->policy) return -1;
     const char *net = args_text(a, "net");
     if (net && strcmp(net, "none") != 0 && strcmp(net, "loopback") != 0)
@@ -203,9 +233,10 @@ int exec_request_make(const struct args *args, char *const *command, struct exec
     if (!spec->id || !spec->argv) return error_sys(err, ENOMEM, "exec");
     if (copy_text(&spec->hostname, "paddock", err) < 0 ||
         copy_text(&spec->workspace_target, "/work", err) < 0 ||
-        read_limits(args, &spec->limits, err) < 0 || make_places(args, spec, err) < 0 ||
-        add_mounts(args, spec, err) < 0 || make_env(args, spec, err) < 0 ||
-        make_collection(args, spec, err) < 0 || make_requirements(args, spec, err) < 0)
+        read_limits(args, &spec->limits, err) < 0 || make_gpus(args, spec, err) < 0 ||
+        make_places(args, spec, err) < 0 || add_mounts(args, spec, err) < 0 ||
+        make_env(args, spec, err) < 0 || make_collection(args, spec, err) < 0 ||
+        make_requirements(args, spec, err) < 0)
         return -1;
     /* A terminal is never handed in: its ioctls reach the session it belongs to. */
     spec->stdin_mode = isatty(STDIN_FILENO) ? STDIO_NULL : STDIO_INHERIT;

@@ -152,7 +152,9 @@ static void note_missing(struct gpu_pool *p, const struct gpu_readings *now) {
     for (size_t i = 0; i < p->count; i++) {
         struct slot *s = &p->slots[i];
         if (!s->holder || s->fault[0] || gpu_readings_find(now, s->uuid)) continue;
-        snprintf(s->fault, sizeof s->fault, "GPU %.48s: it does not answer any more", s->uuid);
+        char uuid[sizeof s->uuid]; /* for the compiler cannot tell the two parts of s apart */
+        memcpy(uuid, s->uuid, sizeof uuid);
+        snprintf(s->fault, sizeof s->fault, "GPU %.48s: it does not answer any more", uuid);
         put_out(p, s->uuid, "it stopped to answer during a run");
     }
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the seeds that are binary (corpus/archive, lockstep, collect) anew: they are
+"""Writes the seeds that are binary (corpus/archive, lockstep, collect, ldcache) anew: they are
 the product of this program, so that nobody has to read a hex dump."""
 import bz2
 import gzip
@@ -105,10 +105,43 @@ def trees():
         b"folder\0" + bytes([12, 20]) + b"\xc3\xbc\0" + bytes([2, 1]))
 
 
-for made in ("archive", "lockstep", "collect"):
+def caches():
+    # libraries of x86-64 (0x0303, 1 without a libc), of 32 bits (0x0803), of aarch64
+    entries = [(0x0303, "libcuda.so.1", "/usr/lib/libcuda.so.1"), (0x0301, "libx.so", "/lib/libx.so"),
+               (0x0803, "libcuda.so.1", "/usr/lib32/libcuda.so.1"), (0x0A03, "libc.so.6", "/lib/libc.so.6")]
+
+    def strings(start):
+        data, places = b"", []
+        for _, name, path in entries:
+            places.append((start + len(data), start + len(data) + len(name) + 1))
+            data += name.encode() + b"\0" + path.encode() + b"\0"
+        return data, places
+
+    def old(start):
+        rows = b"".join(struct.pack("<iII", flags, *at) for (flags, _, _), at in zip(entries, strings(start)[1]))
+        return b"ld.so-1.7.0\0" + struct.pack("<I", len(entries)) + rows
+
+    def new(order=2, extra=0, count=len(entries)):
+        data, places = strings(48 + 24 * len(entries))
+        rows = b"".join(struct.pack("<iIIIQ", flags, a + extra, b, 0, 0) for (flags, _, _), (a, b) in zip(entries, places))
+        return b"glibc-ld.so.cache1.1" + struct.pack("<IIB3xI12x", count, len(data), order, 0) + rows + data
+
+    both = old(48 + 24 * len(entries))
+    put("ldcache", "new", new())
+    put("ldcache", "new-unsaid", new(order=0))
+    put("ldcache", "old", old(0) + strings(0)[0])
+    put("ldcache", "both", both + b"\0" * (-len(both) % 8) + new())
+    put("ldcache", "big-endian", new(order=3))
+    put("ldcache", "outside", new(extra=4000))
+    put("ldcache", "many", new(count=0xFFFFFFFF))
+    put("ldcache", "cut", new()[:-1])
+
+
+for made in ("archive", "lockstep", "collect", "ldcache"):
     for old in (corpus / made).glob("*"):
         if old.is_file():  # found/ is what long runs brought
             old.unlink()
 archives()
 dialogues()
 trees()
+caches()

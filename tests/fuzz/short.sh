@@ -40,8 +40,8 @@ for target in "${targets[@]}"; do
 done
 
 # Executions by target: a second or two of each.
-declare -A runs=([archive]=4000 [collect]=1000 [documents]=12000 [edits]=8000 [formats]=8000
-    [http]=800 [lines]=12000 [lockstep]=12000 [model]=8000 [policy]=12000 [relay]=12000 [replies]=8000 [task]=4000 [texts]=8000)
+declare -A runs=([archive]=4000 [cdi]=8000 [collect]=1000 [documents]=12000 [edits]=8000 [formats]=8000 [gpu]=12000 [ldcache]=12000
+    [http]=800 [import]=12000 [lines]=12000 [lockstep]=12000 [model]=8000 [policy]=12000 [relay]=12000 [replies]=8000 [task]=4000 [texts]=8000)
 
 for target in "${targets[@]}"; do
     name="a short run of $target"

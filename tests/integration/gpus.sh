@@ -39,6 +39,17 @@ for tool in curl jq; do
     exit 0
 done
 
+# The fence wants nodes and libraries to lend, so the machine has these, too.
+# shellcheck source=tests/integration/gpu_machine.bash disable=SC1091
+. tests/integration/gpu_machine.bash
+uuid() { printf 'GPU-00000000-0000-0000-0000-%012d' "$1"; }
+export PADDOCK_GPU_ROOT=$dir/machine
+if ! mkdir "$dir/machine" || ! mknod "$dir/node" c 1 3 2>/dev/null; then
+    skip "GPUs" "device nodes of a made-up machine need root"
+    exit 0
+fi
+make_machine "$dir/machine"
+
 paddock=$PADDOCK_BIN/paddock
 g0=GPU-00000000-0000-0000-0000-000000000000 g1=GPU-00000000-0000-0000-0000-000000000001
 # In one step, for the daemon reads it at any time.
@@ -48,7 +59,7 @@ machine() {
 }
 task() { # NAME GPUS
     cp -r tests/integration/tasks/toy "$dir/tasks/$1"
-    jq ".name = \"$1\" | .phases.train.gpus = $2" tests/integration/tasks/toy/task.json >"$dir/tasks/$1/task.json"
+    jq ".name = \"$1\" | .phases.train.gpus = $2 | .phases.train.policy = \"train-gpu\"" tests/integration/tasks/toy/task.json >"$dir/tasks/$1/task.json"
 }
 start() {
     "$PADDOCK_BIN/paddockd" --state "$state" --socket "$sock" --stay-root "$@" 2>>"$dir/log" &
@@ -116,7 +127,7 @@ has "… and is named" "run v[0-9]+-train" "$(get /v1/gpus | jq -r '.gpus[0].det
 is "… the other is free" "lent free" "$(gpus)"
 is "the run is valid" valid "$(until_is "/v1/versions/$v" .state "done" >/dev/null; get "/v1/versions/$v" | jq -r .outcome)"
 run=$(trains "$v" | jq -r '.[-1].id')
-is "… its spec names that GPU" "$g0" "$(jq -r '.labels.gpus | join(" ")' "$(file "$run" spec.json)")"
+is "… its spec names that GPU" "$g0" "$(jq -r '.gpus | join(" ")' "$(file "$run" spec.json)")"
 is "… what was seen is written down" "null 700 700" \
     "$(jq -r '"\(.fault) \(.gpus[0].gauge_before.gemm_tflops) \(.gpus[0].gauge_after.gemm_tflops)"' "$(file "$run" gpus.json)")"
 is "… and the GPU is given back" "free free" "$(gpus)"
@@ -126,7 +137,7 @@ machine "devices 2" "process 0 1"
 is "a GPU that somebody uses is busy" "busy free" "$(gpus)"
 v=$(version "$e" "$root" 0.11)
 until_is "/v1/versions/$v" .state "done" >/dev/null
-is "… and passed over" "$g1" "$(jq -r '.labels.gpus[0]' "$(file "$(trains "$v" | jq -r '.[-1].id')" spec.json)")"
+is "… and passed over" "$g1" "$(jq -r '.gpus[0]' "$(file "$(trains "$v" | jq -r '.[-1].id')" spec.json)")"
 machine "devices 2"
 
 # Somebody comes while a run goes on.
@@ -149,7 +160,7 @@ machine "devices 2" "xid 0 79 1"
 until_is "/v1/versions/$v" .state "done" >/dev/null
 has "an Xid of the hardware makes a run void" "Xid 79" "$(trains "$v" | jq -r '.[0].reason')"
 is "… it is run again on another GPU" "$g0 $g1" \
-    "$(for r in $(trains "$v" | jq -r '.[].id'); do jq -r '.labels.gpus[0]' "$(file "$r" spec.json)"; done | tr '\n' ' ' | sed 's/ $//')"
+    "$(for r in $(trains "$v" | jq -r '.[].id'); do jq -r '.gpus[0]' "$(file "$r" spec.json)"; done | tr '\n' ' ' | sed 's/ $//')"
 is "… and counts" valid "$(get "/v1/versions/$v" | jq -r .outcome)"
 has "the GPU is out, and why" "sick +Xid 79" "$("$paddock" gpu list)"
 has "… for other launchers too" "Xid 79" "$(cat "$PADDOCK_LIVE/live/.gpus/$g0.sick")"
@@ -201,7 +212,7 @@ if [ "$(nproc)" -ge 2 ]; then
     vs=$(for s in 0.31 0.32 0.33; do version "$e" "$root" $s; done)
     for v in $vs; do until_is "/v1/versions/$v" .state "done" >/dev/null; done
     is "a lane without GPUs leaves such tasks to the one that has them" "valid $g1 valid $g1 valid $g1" \
-        "$(for v in $vs; do printf '%s %s ' "$(get "/v1/versions/$v" | jq -r .outcome)" "$(jq -r '.labels.gpus[0]' "$(file "$(trains "$v" | jq -r '.[-1].id')" spec.json)")"; done | sed 's/ $//')"
+        "$(for v in $vs; do printf '%s %s ' "$(get "/v1/versions/$v" | jq -r .outcome)" "$(jq -r '.gpus[0]' "$(file "$(trains "$v" | jq -r '.[-1].id')" spec.json)")"; done | sed 's/ $//')"
     stop
 else
     skip "two lanes" "one cpu only"

@@ -228,7 +228,7 @@ is "one that is not there fails as well" "1" "$?"
 # ---- words ----
 
 check "explain decides with arguments" grep -qF '=> socket(AF_PACKET, SOCK_RAW, IPPROTO_IP) is refused with EAFNOSUPPORT' <<<"$("$paddock" policy explain train socket AF_PACKET SOCK_RAW)"
-is "explain goes over all policies" "build coder compile strict train" "$("$paddock" policy explain clone --json CLONE_NEWUSER | jq -r '[.policies[] | select(.decided.rule == "no-namespaces").policy] | join(" ")')"
+is "explain goes over all policies" "build coder compile strict train train-gpu" "$("$paddock" policy explain clone --json CLONE_NEWUSER | jq -r '[.policies[] | select(.decided.rule == "no-namespaces").policy] | join(" ")')"
 check "show prints a rule in full" grep -qF 'family is AF_NETLINK and type & 0xf is one of SOCK_RAW, SOCK_DGRAM and protocol is NETLINK_ROUTE' <<<"$("$paddock" policy show train interface-list)"
 check "exec says what was broken" grep -qF 'paddock: policy-violation: reboot(' <<<"$("$paddock" exec -- /usr/bin/python3 -c "$calls
 c.syscall(169, 1, 2, 3, 4)" 2>&1)"

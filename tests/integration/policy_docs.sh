@@ -15,12 +15,12 @@ for file in policies/*.json; do
     missing=
     while IFS=$'\t' read -r rule answer reason calls; do
         text=$(section "$rule")
-        line=$(grep -E "^\\* \\*\\*([a-z, ]*, )?$policy(, [a-z, ]*)?\\*\\*: " <<<"$text")
+        line=$(grep -E "^\\* \\*\\*([a-z, -]*, )?$policy(, [a-z, -]*)?\\*\\*: " <<<"$text")
         [ -n "$line" ] || missing+="$rule: no line for $policy"$'\n'
         grep -qF ": $answer" <<<"$line" || missing+="$rule: not $answer"$'\n'
         grep -qF "Because: $reason." <<<"$line" || missing+="$rule: lacks the reason"$'\n'
         for call in $calls; do
-            grep -E "^(Calls|Only in [a-z ]*${policy}[a-z ]*):" <<<"$text" | grep -qF "\`$call\`" || missing+="$rule: lacks $call"$'\n'
+            grep -E "^(Calls|Only in ([a-z -]* )?${policy}( [a-z -]*)?):" <<<"$text" | grep -qF "\`$call\`" || missing+="$rule: lacks $call"$'\n'
         done
     done < <(jq -r '.rules[] | [.name, (if .action == "allow" then "allowed" elif .action == "kill" then "ends the run" else .errno end), .reason, (.calls | join(" "))] | @tsv' "$file")
     say "every rule of $policy is documented with answer, reason and calls" "$missing"

@@ -1,4 +1,5 @@
 paddock_unit_test(test_task unit/test_task.c paddock_tasks)
+paddock_unit_test(test_import unit/test_import.c paddock_tasks)
 paddock_unit_test(test_split unit/test_split.c paddock_tasks)
 
 # The task's own examiner, compiled as its examine phase does.

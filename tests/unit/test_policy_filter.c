@@ -151,7 +151,7 @@ static void load(const char *name, struct policy *p) {
     if (policy_load(path, p, &err) < 0) fail_msg("%s", error_text(&err));
 }
 
-static const char *const shipped[] = {"strict", "train", "build", "coder"};
+static const char *const shipped[] = {"strict", "train", "train-gpu", "build", "coder"};
 
 static void shipped_programs_answer_as_their_rules(void **state) {
     (void)state;

@@ -168,11 +168,9 @@ static void permissions_are_read(void **state) {
     static const struct {
         const char *name;
         bool loopback, exec_workspace, exec_tmp, listen;
-    } cases[] = {{"strict", false, true, false, false},
-                 {"train", true, true, true, false},
-                 {"build", false, true, true, false},
-                 {"compile", false, false, false, false},
-                 {"coder", true, true, true, true}};
+    } cases[] = {{"strict", false, true, false, false},   {"train", true, true, true, false},
+                 {"train-gpu", true, true, true, false},  {"build", false, true, true, false},
+                 {"compile", false, false, false, false}, {"coder", true, true, true, true}};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         _cleanup_error_ struct error err = {0};
         _cleanup_policy_ struct policy p = {0};
@@ -185,6 +183,10 @@ static void permissions_are_read(void **state) {
         assert_int_equal(p.exec_tmp, cases[i].exec_tmp);
         assert_false(p.devpts);
         assert_null(p.devices);
+        bool gpus = strcmp(p.name, "train-gpu") == 0;
+        assert_int_equal(p.gpus, gpus);
+        assert_int_equal(p.memlock_bytes, gpus ? 0 : 8 << 20);
+        assert_int_equal(p.gpu_shm_bytes, gpus ? INT64_C(2) << 30 : 0);
         assert_int_equal(p.default_action, POLICY_ERRNO);
         assert_int_equal(p.default_errno, ENOSYS);
     }
@@ -194,7 +196,8 @@ static void permissions_are_read(void **state) {
  * them when read as strangers. */
 static void shipped_policies_pass_the_checks(void **state) {
     (void)state;
-    static const char *const names[] = {"strict", "train", "build", "compile", "coder"};
+    static const char *const names[] = {"strict", "train",   "train-gpu",
+                                        "build",  "compile", "coder"};
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         _cleanup_error_ struct error err = {0};
         _cleanup_policy_ struct policy p = {0};
@@ -248,7 +251,7 @@ static void the_list_is_sorted_and_of_one_folder(void **state) {
     unsetenv("PADDOCK_POLICIES");
     _cleanup_strv_ char **own = NULL;
     assert_int_equal(policy_list(&own, NULL), 0);
-    assert_int_equal(strv_len(own), 5);
+    assert_int_equal(strv_len(own), 6);
     assert_string_equal(own[0], "build");
     assert_int_equal(tree_remove(dir, NULL), 0);
 }

@@ -242,6 +242,24 @@ static void every_fault_is_told_at_once(void **state) {
     assert_true(count >= 7);
 }
 
+/* What is the same in all records may be out of the agents' reach. */
+static void a_file_may_be_fixed(void **state) {
+    (void)state;
+    put("records/1/fixed.h", "1\n");
+    put("records/2/fixed.h", "1\n");
+    _cleanup_buf_ struct buf faults = {0};
+    assert_int_equal(task_check(root, &faults, NULL), 0);
+    put("records/2/fixed.h", "2\n");
+    assert_int_equal(task_check(root, &faults, NULL), 2);
+    assert_non_null(strstr(buf_text(&faults), "records/2/fixed.h: no pattern of \"editable\""));
+    buf_free(&faults);
+    put("records/2/fixed.h", "1\n");
+    _cleanup_free_ char *text = changed("[\"*.c\", \"sub/x\"]", "[\"*.rs\"]");
+    put("task.json", text);
+    assert_true(task_check(root, &faults, NULL) >= 2);
+    assert_non_null(strstr(buf_text(&faults), "\"editable\" matches none of its files"));
+}
+
 static void a_policy_must_exist(void **state) {
     (void)state;
     _cleanup_free_ char *text = changed("\"policy\": \"train\"", "\"policy\": \"lenient\"");
@@ -421,6 +439,7 @@ int main(void) {
         TEST(faults_name_file_key_and_reason),
         TEST(bounds_have_defaults),
         TEST(every_fault_is_told_at_once),
+        TEST(a_file_may_be_fixed),
         TEST(a_policy_must_exist),
         TEST(source_must_not_hold_the_answers),
         TEST(records_are_plain_files_only),

@@ -1,0 +1,11 @@
+add_library(gpu_stand_in MODULE gpu/library.c)
+target_link_options(gpu_stand_in PRIVATE -Wl,-soname,libcuda.so.1)
+set_target_properties(gpu_stand_in PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY
+                                                        ${CMAKE_BINARY_DIR}/tests/gpu)
+paddock_unit_test(test_ldcache unit/test_ldcache.c paddock_sandbox_host)
+paddock_unit_test(test_gpu_cdi unit/test_gpu_cdi.c paddock_sandbox_fence)
+paddock_unit_test(test_gpu_library unit/test_gpu_library.c paddock_sandbox_fence)
+foreach(test ldcache gpu_library)
+  target_compile_definitions(test_${test} PRIVATE STAND_IN="$<TARGET_FILE:gpu_stand_in>")
+  add_dependencies(test_${test} gpu_stand_in)
+endforeach()
