@@ -29,13 +29,29 @@ static char *first_line(int folder, const char *name) {
     return str_printable(buf_text(&text), strcspn(buf_text(&text), "\n"));
 }
 
+#define _cleanup_lease_ __attribute__((cleanup(gpu_lease_end)))
+
+/* Whoever asks who has a lock tries it for a moment, and a taker meanwhile would be told
+ * that it is busy, by the name of a holder long gone. So each has the folder while it
+ * tries; a lease of its own, since threads share the folder's descriptor. */
+static int guard(int folder) {
+    int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int r = fd < 0 ? -1 : 0;
+    while (fd >= 0 && (r = flock(fd, LOCK_EX)) < 0 && errno == EINTR) {
+    }
+    if (r < 0 && fd >= 0) close(fd);
+    return r < 0 ? -1 : fd;
+}
+
 int gpu_lease_take(int folder, const char *name, const char *holder, bool shared,
                    struct error *err) {
+    _cleanup_lease_ int alone = guard(folder);
+    if (alone < 0) return error_sys(err, errno, "the folder of the leases");
     _cleanup_close_ int fd = openat(folder, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) return error_sys(err, errno, "%s", name);
     if (flock(fd, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) < 0) {
-        _cleanup_free_ char *other = first_line(folder, name);
         if (errno != EWOULDBLOCK) return error_sys(err, errno, "%s", name);
+        _cleanup_free_ char *other = first_line(folder, name);
         return error_set(err, ERROR_BUSY, "%s: %s has it", name,
                          other && *other ? other : "somebody");
     }
@@ -52,9 +68,12 @@ void gpu_lease_end(int *lease) {
 }
 
 char *gpu_lease_holder(int folder, const char *name) {
-    _cleanup_close_ int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK) return NULL;
-    return first_line(folder, name);
+    _cleanup_lease_ int alone = guard(folder);
+    int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) return NULL;
+    bool held = flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+    gpu_lease_end(&fd);
+    return held ? first_line(folder, name) : NULL;
 }
 
 static char *sick_name(const char *uuid) {

@@ -7,11 +7,13 @@
 #include "sandbox/ldcache.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 /* clang-format off: cmocka needs the four above first */
 #include <cmocka.h>
 /* clang-format on */
@@ -210,6 +212,30 @@ static void leases(void **state) {
     assert_int_equal(tree_remove(folder, NULL), 0);
 }
 
+/* To ask who has a GPU takes it from nobody. */
+static void asking_is_no_lease(void **state) {
+    (void)state;
+    char folder[] = "/tmp/paddock-gpu-lease-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    setenv("PADDOCK_LIVE", folder, 1);
+    _cleanup_close_ int dir = gpu_lease_folder(NULL);
+    int lease = gpu_lease_take(dir, UUID, "x-1", false, NULL);
+    gpu_lease_end(&lease);
+    pid_t asker = fork();
+    assert_true(asker >= 0);
+    while (asker == 0) free(gpu_lease_holder(dir, UUID));
+    int refused = 0;
+    for (int i = 0; i < 2000; i++) {
+        lease = gpu_lease_take(dir, UUID, "x-1", false, NULL);
+        refused += lease < 0;
+        gpu_lease_end(&lease);
+    }
+    kill(asker, SIGKILL);
+    waitpid(asker, NULL, 0);
+    assert_int_equal(refused, 0);
+    assert_int_equal(tree_remove(folder, NULL), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(versions),
@@ -222,6 +248,7 @@ int main(void) {
         cmocka_unit_test(caches),
         cmocka_unit_test(bad_caches),
         cmocka_unit_test(leases),
+        cmocka_unit_test(asking_is_no_lease),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
