@@ -76,15 +76,36 @@ static void read_records(struct faults *faults, const struct json *v, void *base
         FIELDS_READ(faults, json_at(v, i), record_fields, &t->records[i]);
 }
 
-static void read_sha256(struct faults *faults, const struct json *v, void *base) {
-    struct task_data *data = base;
+static void read_digest(struct faults *faults, const struct json *v, char hex[DIGEST_HEX]) {
     _cleanup_error_ struct error err = {0};
     const char *text = NULL;
     uint8_t bytes[DIGEST_BYTES];
     if (json_as_string(v, &text, &err) < 0) return fault_take(faults, &err);
     if (strlen(text) != DIGEST_HEX - 1 || hex_decode(text, bytes, sizeof bytes) < 0)
         return fault_at(faults, v, "must be 64 hexadecimal digits");
-    hex_encode(bytes, sizeof bytes, data->sha256);
+    hex_encode(bytes, sizeof bytes, hex);
+}
+
+static void read_sha256(struct faults *faults, const struct json *v, void *base) {
+    read_digest(faults, v, ((struct task_data *)base)->sha256);
+}
+
+static void read_store_digest(struct faults *faults, const struct json *v, void *base) {
+    read_digest(faults, v, ((struct task_store *)base)->digest);
+}
+
+static const struct field store_fields[] = {
+    FIELD(STRING, "store", JSON_REQUIRED, struct task_store, name),
+    FIELD_SECTION("digest", JSON_REQUIRED, read_store_digest),
+    FIELD(STRING, "target", JSON_REQUIRED, struct task_store, target),
+};
+
+static void read_store(struct faults *faults, const struct json *v, struct task_store *store) {
+    FIELDS_READ(faults, v, store_fields, store);
+    if (store->name && !str_is_name(store->name))
+        fault_at(faults, json_find(v, "store"), "must be the name of a data set");
+    if (store->target && (store->target[0] != '/' || !path_is_confined(store->target + 1)))
+        fault_at(faults, json_find(v, "target"), "must be an absolute path without . or ..");
 }
 
 static void read_hide(struct faults *faults, const struct json *v, void *base) {
@@ -113,6 +134,8 @@ static const struct field data_fields[] = {
 
 static void read_data(struct faults *faults, const struct json *v, void *base) {
     struct task_data *data = &((struct task *)base)->data;
+    if (json_type(v) == JSON_OBJECT && json_find(v, "store"))
+        return read_store(faults, v, &((struct task *)base)->store);
     FIELDS_READ(faults, v, data_fields, data);
     check_argv(faults, v, "command", data->command);
     if (data->file && (!path_is_confined(data->file) || strchr(data->file, '/')))
@@ -375,6 +398,9 @@ static void check_floor(const struct task *t, const struct json *doc, struct fau
 }
 
 static void check_examiner(const struct task *t, const struct json *doc, struct faults *faults) {
+    /* Of what lies in the store nothing is held out, and nobody knows its floor. */
+    if (t->store.name && t->examiner != EXAMINER_PROGRAM)
+        fault_at(faults, json_find(doc, "data"), "a data set goes with an examiner program only");
     if (t->examiner == EXAMINER_AUDIT && !json_find(doc, "data"))
         fault_at(faults, doc, "an audit needs held-out text: the key \"data\"");
     if (t->examiner == EXAMINER_AUDIT && t->higher_is_better)

@@ -32,6 +32,8 @@ void task_clear(struct task *t) {
     free(t->floor_why);
     free(t->data.package);
     free(t->data.file);
+    free(t->store.name);
+    free(t->store.target);
     phase_clear(&t->build);
     phase_clear(&t->train);
     phase_clear(&t->examine);

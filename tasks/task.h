@@ -63,6 +63,12 @@ struct task_data {           /* absent when `file` is NULL */
                         every phase sees an empty file in their place; may be NULL */
 };
 
+struct task_store { /* of the data store (images/dataset.h); absent when `name` is NULL */
+    char *name;
+    char digest[DIGEST_HEX]; /* the one that was added must have */
+    char *target;            /* where train and examine see it, read-only */
+};
+
 /* What a timed run of a measurement may have met and still count: each by a
  * witness of its result (docs/reference/task.md, "bounds"). */
 enum task_bound {
@@ -101,7 +107,8 @@ struct task {
     int64_t max_packed_bytes;    /* of the snapshot; 0: no limit */
     struct task_record *records; /* record i is records[i − 1] */
     size_t record_count;
-    struct task_data data;
+    struct task_data data; /* at most one of these two */
+    struct task_store store;
 
     struct task_phase_spec build, train, examine;
     bool has_build;

@@ -2,6 +2,7 @@
 #include "common/cleanup.h"
 #include "common/digest.h"
 #include "common/file.h"
+#include "images/dataset.h"
 #include "orchestrator/daemon/phase.h"
 #include "orchestrator/daemon/phase_spec.h"
 #include "orchestrator/judge/audit.h"
@@ -43,7 +44,23 @@ static bool command_exists(const char *name) {
     return false;
 }
 
+/* The data set that the task names, of the digest that it names. That its files
+ * are still what was added is `paddock data verify`'s matter: they may be large. */
+static int check_store(struct daemon *d, const struct task *t, struct error *err) {
+    _cleanup_dataset_ struct dataset set = {0};
+    _cleanup_free_ char *store = path_join(d->state, "datasets");
+    if (!store) return error_sys(err, ENOMEM, "data");
+    if (dataset_find(store, t->store.name, &set, err) < 0)
+        return error_wrap(err, "task %s", t->name);
+    if (strcmp(set.digest, t->store.digest) == 0) return 0;
+    return error_set(err, ERROR_UNSUPPORTED,
+                     "task %s: data set %s has the digest %.12s…, the task wants %.12s…:"
+                     " paddock data add %s FOLDER --force",
+                     t->name, t->store.name, set.digest, t->store.digest, t->store.name);
+}
+
 int phase_data_check(struct daemon *d, const struct task *t, struct error *err) {
+    if (t->store.name) return check_store(d, t, err);
     if (!t->data.file || strcmp(t->image, "host") != 0) return 0;
     _cleanup_free_ char *dir = phase_data_dir(d, t, err);
     if (!dir) return -1;
@@ -162,7 +179,15 @@ static enum run_end make_data(struct execution *x, const char *dir, struct judge
     return announce(x, dir, err) < 0 ? RUN_END_FAILED : RUN_END_DONE;
 }
 
+static enum run_end look_in_store(struct execution *x, struct judged *j) {
+    _cleanup_error_ struct error missing = {0};
+    if (check_store(x->d, x->task, &missing) < 0)
+        judged_set(j, "invalid-environment", RULE_NOT_RUN, error_text(&missing));
+    return RUN_END_DONE;
+}
+
 enum run_end phase_data(struct execution *x, struct judged *j, struct error *err) {
+    if (x->task->store.name) return look_in_store(x, j);
     if (!x->task->data.file) return RUN_END_DONE;
     _cleanup_free_ char *dir = phase_data_dir(x->d, x->task, err);
     if (!dir) return RUN_END_FAILED;

@@ -85,6 +85,16 @@ static int hide_paths(struct execution *x, struct spec *s, struct error *err) {
     return 0;
 }
 
+/* Train and examine see the task's data set. */
+static int mount_store(struct execution *x, const struct run_row *row, struct spec *s,
+                       struct error *err) {
+    const struct task_store *store = &x->task->store;
+    if (!store->name || strcmp(row->phase, "build") == 0) return 0;
+    _cleanup_free_ char *files = str_printf("%s/datasets/%s/files", x->d->state, store->name);
+    if (!files) return error_sys(err, ENOMEM, "data set");
+    return phase_spec_mount(s, files, store->target, err);
+}
+
 static int set_places(struct execution *x, const struct task_phase_spec *phase, struct spec *s,
                       struct error *err) {
     _cleanup_image_ struct image image = {0};
@@ -140,7 +150,7 @@ int phase_spec_init(struct execution *x, const struct run_row *row, const char *
         return -1;
     if (x->gpus && !(out->gpus.names = strv_copy(x->gpus->uuids)))
         return error_sys(err, ENOMEM, "spec");
-    if (set_labels(x, row, out, err) < 0) return -1;
+    if (set_labels(x, row, out, err) < 0 || mount_store(x, row, out, err) < 0) return -1;
     return strcmp(row->phase, "data") == 0 ? 0 : hide_paths(x, out, err);
 }
 

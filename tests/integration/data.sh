@@ -63,4 +63,44 @@ if [ -z "$got" ]; then
 else
     is "a full disk is said, and nothing is left" "*No space left*0" "$got"
 fi
+
+# A task that names a data set: missing, another one, the right one.
+here=$(cd "$(dirname "$0")" && pwd)
+export PADDOCK_TASKS=$place/tasks
+# shellcheck disable=SC2317 # the trap reaches it
+cleanup() {
+    "$paddock" daemon stop --now >/dev/null 2>&1
+    for _ in $(seq 50); do
+        "$paddock" daemon status >/dev/null 2>&1 || break
+        sleep 0.1
+    done
+    rm -rf "$place"
+}
+trap cleanup EXIT
+mkdir "$place/tasks"
+cp -r "$here/tasks/toy" "$place/tasks/stored"
+digest=$(data add numbers "$place/in" --json | jq -r .digest)
+# task DIGEST EXAMINER: writes task.json.
+task() {
+    jq --arg d "$1" '.name = "stored" | .data = {store: "numbers", digest: $d, target: "/work/data/in"}
+        | .phases.train.argv = ["sh", "-c", "cat data/in/sub/b.bin; (: > data/in/a.bin) 2>/dev/null || echo .ro; echo 1 > out/lines"]
+        | .phases.examine.argv = ["sh", "-c", "test -r data/in/a.bin && echo {\\\"metric\\\": 1}"]' \
+        "$here/tasks/toy/task.json" >"$place/tasks/stored/task.json"
+}
+run() { "$paddock" run stored --agent noop --no-score 2>&1; }
+task "$(printf other | sha256sum | cut -c-64)"
+is "a data set of another digest is refused" "*data set numbers has the digest*data add numbers FOLDER --force*" "$(run)"
+task "$digest"
+data rm numbers >/dev/null
+is "a missing one is refused, and what to do is said" "*there is no data set numbers: paddock data add numbers FOLDER*" "$(run)"
+data add numbers "$place/in" >/dev/null
+run >"$place/log"
+"$paddock" run stored --agent reference --no-score >"$place/log" 2>&1
+train=$(grep -l '"phase": "train"' "$PADDOCK_STATE"/runs/*/spec.json | head -1)
+is "train reads it, and cannot write to it" "three.ro" "$(tr -d '\n' <"$(dirname "$train")/stdout")"
+exam=$(cat "$PADDOCK_STATE"/runs/*/exam.json | jq -r .kind | head -1)
+is "examine reads it too" "program" "$exam"
+jq '.phases.examine = {kind: "audit", pattern: "(x)", tolerance: 1}' "$place/tasks/stored/task.json" >"$place/t"
+mv "$place/t" "$place/tasks/stored/task.json"
+is "no audit has a data set" "*goes with an examiner program only*" "$("$paddock" task check "$place/tasks/stored" 2>&1)"
 exit $bad

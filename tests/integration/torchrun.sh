@@ -62,6 +62,7 @@ is "a loss out of thin air" 'invalid-tamper: *2.5 on *' "$(outcome 2)"
 
 # Of each timed run: what it printed, and what the clock says.
 checked=0
+# shellcheck disable=SC2013 # no path of ours has a blank
 for spec in $(grep -l '"phase": "train"' "$PADDOCK_STATE"/runs/*/spec.json); do
     run=$(dirname "$spec")
     said=$(sed 's/^\[default0\]://' "$run/stdout")

@@ -1,3 +1,4 @@
 paddock_unit_test(test_archive unit/test_archive.c paddock_images)
 paddock_unit_test(test_archive_hostile unit/test_archive_hostile.c paddock_images)
 paddock_unit_test(test_image_store unit/test_image_store.c paddock_images)
+paddock_unit_test(test_dataset unit/test_dataset.c paddock_images)

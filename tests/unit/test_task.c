@@ -156,6 +156,7 @@ static void faults_name_file_key_and_reason(void **state) {
          "$.max_source_files: must be between"},
         {"cd45f0", "cd45f", "$.data.sha256: must be 64 hexadecimal digits"},
         {"cd45f0", "zd45f0", "$.data.sha256: must be 64 hexadecimal digits"},
+        {"\"data\": {", "\"data\": {\"store\": \"../x\",", "$.data: lacks the key \"digest\""},
         {"\"held_out\": 0.05", "\"held_out\": 0.9", "$.data.held_out: must be between"},
         {"\"file\": \"train.txt\"", "\"file\": \"../t\"", "$.data.file: must be a plain file name"},
         {"\"/usr/lib/bible.data\"", "\"/usr/../x\"", "$.data.hide[0]: must be an absolute path"},
