@@ -15,7 +15,8 @@ static const char statement[] =
     "* Memory of the GPU is a soft limit: some more is fine for a real gain.\n";
 
 static const char *const editable[] = {"train.py", NULL};
-static const char *const argv[] = {"python3", "train.py", NULL};
+/* -u: the clock goes by lines, which are not to wait in a buffer. */
+static const char *const argv[] = {"python3", "-u", "train.py", NULL};
 
 const struct plan_shape autoresearch_shape = {
     .source = "autoresearch",
