@@ -205,8 +205,9 @@ def say(s): sys.stdout.write(s); sys.stdout.flush()
 by_lines "the time between two lines" 60000 '
 time.sleep(0.1); say("begin 1\n"); time.sleep(0.1); say("end\n"); time.sleep(0.1)' "o 7" "o 11"
 by_lines "what is outside beyond its cap counts" 100 '
-time.sleep(0.2); say("begin 1\n"); say("end\n"); time.sleep(0.2)' "o 7" "o 11"
+time.sleep(0.2); say("begin 1\n"); time.sleep(0.05); say("end\n"); time.sleep(0.2)' "o 7" "o 11"
 is "… and so both sleeps are in it, but for the cap" true "$(field '.wall_ns >= 300000000')"
+by_lines "both in one piece: held back, so the start is none" 60000 'time.sleep(0.1); say("begin 1\nend\n")' - "o 11"
 by_lines "a start that never comes" 0 'time.sleep(0.1); say("end\n")' - -
 by_lines "an end that never comes" 60000 'say("begin 1\n"); time.sleep(0.1)' "o 7" -
 by_lines "the end before the start is none" 60000 'say("end\nbegin 1\n"); time.sleep(0.1); say("end\n")' "o 11" "o 15"
