@@ -181,7 +181,8 @@ want "the board of another step is empty" '.ranked == [] and .unresolved == [] a
 
 # ---- a time budget ----
 
-d=$("$paddock" score "$noop" --blocks-min 2 --blocks-max 50 --half-width 0.001 --budget 8 --quiet --json)
+# As many blocks as there may be: on a quiet machine three are narrow enough for any width.
+d=$("$paddock" score "$noop" --blocks-min 50 --blocks-max 50 --half-width 0.001 --budget 8 --quiet --json)
 want "a budget ends a measurement" '.budget_s == 8 and .blocks >= 1 and .blocks < 50 and (.reason | test("budget of 8 s is spent"))' "$d"
 has "a budget that is none is refused" 'budget_s' "$("$paddock" score "$noop" --budget 0 --quiet 2>&1)"
 want "the task's own budget counts" '.measure.budget_s == 3600' "$(get /v1/tasks/toy-broken)"
