@@ -63,6 +63,8 @@ char **strv_copy(char *const *v);
 size_t strv_len(char *const *v);
 /* Appends a copy; returns 0, or -1 when out of memory (list unchanged). */
 int strv_push(char ***v, const char *s);
+/* By bytes; NULL is an empty list. */
+void strv_sort(char **v);
 void strv_free(char **v);
 void cleanup_strv(char ***v);
 #define _cleanup_strv_ __attribute__((cleanup(cleanup_strv)))

@@ -59,6 +59,17 @@ int write_all(int fd, const void *data, size_t len) {
     return 0;
 }
 
+int copy_all(int in, int out, uint64_t *bytes) {
+    char chunk[65536];
+    for (;;) {
+        ssize_t n = read(in, chunk, sizeof chunk);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return (int)n;
+        if (write_all(out, chunk, (size_t)n) < 0) return -1;
+        *bytes += (uint64_t)n;
+    }
+}
+
 static int write_and_sync(int fd, const void *data, size_t len) {
     return write_all(fd, data, len) < 0 || fsync(fd) < 0 ? -1 : 0;
 }
@@ -142,6 +153,10 @@ bool path_is_confined(const char *path) {
         p = slash ? slash + 1 : NULL;
     }
     return true;
+}
+
+bool path_is_rooted(const char *path) {
+    return path[0] == '/' && path_is_confined(path + 1);
 }
 
 char *path_join(const char *a, const char *b) {

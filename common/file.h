@@ -20,6 +20,8 @@ int file_read_fd(int fd, size_t max, struct buf *out, struct error *err);
 
 /* Writes all bytes, retrying short writes and EINTR. 0, or -1 with errno. */
 int write_all(int fd, const void *data, size_t len);
+/* Copies what is left to read, adding to *bytes. 0, or -1 with errno. */
+int copy_all(int in, int out, uint64_t *bytes);
 
 /* Replaces `name` in dirfd so that after a crash either the old or the new
  * content is there, whole: temporary file, fsync, rename, fsync of the folder. */
@@ -57,6 +59,8 @@ int open_beneath(int dirfd, const char *path, int flags, mode_t mode);
 /* Whether a relative path is safe to use below a folder: not empty, not
  * absolute, no "", "." or ".." component, no NUL, at most PATH_MAX - 1 bytes. */
 bool path_is_confined(const char *path);
+/* The same of an absolute path: confined behind its first slash. "/" alone is not. */
+bool path_is_rooted(const char *path);
 
 /* "a/b" from "a" and "b" in fresh memory; NULL when out of memory. */
 char *path_join(const char *a, const char *b);

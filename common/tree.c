@@ -103,17 +103,6 @@ int tree_remove(const char *path, struct error *err) {
     return tree_remove_at(AT_FDCWD, path, err);
 }
 
-static int copy_bytes(int in, int out, uint64_t *bytes) {
-    char chunk[65536];
-    for (;;) {
-        ssize_t n = read(in, chunk, sizeof chunk);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return (int)n;
-        if (write_all(out, chunk, (size_t)n) < 0) return -1;
-        *bytes += (uint64_t)n;
-    }
-}
-
 static int copy_file(int from, int to, const char *name, mode_t mode, struct tree_stats *stats,
                      struct error *err) {
     _cleanup_close_ int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
@@ -121,7 +110,7 @@ static int copy_file(int from, int to, const char *name, mode_t mode, struct tre
     _cleanup_close_ int out =
         openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode & 0777);
     if (out < 0) return error_sys(err, errno, "create %s", name);
-    if (copy_bytes(in, out, &stats->bytes) < 0 || fchmod(out, mode & 0777) < 0)
+    if (copy_all(in, out, &stats->bytes) < 0 || fchmod(out, mode & 0777) < 0)
         return error_sys(err, errno, "copy %s", name);
     stats->files++;
     return 0;

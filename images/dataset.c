@@ -15,7 +15,6 @@
 
 #define ENTRIES_MAX 100000
 #define RECORD_MAX  ((size_t)64 << 20)
-#define CHUNK       ((size_t)1 << 20)
 
 void dataset_clear(struct dataset *d) {
     free(d->name);
@@ -47,17 +46,6 @@ static int check_name(const char *name, struct error *err) {
                      name);
 }
 
-static int copy_bytes(int from, int to) {
-    _cleanup_free_ char *chunk = malloc(CHUNK);
-    if (!chunk) return -1;
-    for (;;) {
-        ssize_t n = read(from, chunk, CHUNK);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return (int)n;
-        if (write_all(to, chunk, (size_t)n) < 0) return -1;
-    }
-}
-
 /* One file, regular and no link: O_NONBLOCK, or a FIFO would keep us waiting. */
 static int put_file(int from_dir, const char *from, int to_dir, const char *to, bool link,
                     struct error *err) {
@@ -71,7 +59,8 @@ static int put_file(int from_dir, const char *from, int to_dir, const char *to, 
     }
     _cleanup_close_ int out = openat(to_dir, to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (out < 0) return error_sys(err, errno, "%s", to);
-    if (copy_bytes(in, out) < 0 || fchmod(out, 0444) < 0 || fsync(out) < 0)
+    uint64_t bytes = 0;
+    if (copy_all(in, out, &bytes) < 0 || fchmod(out, 0444) < 0 || fsync(out) < 0)
         return error_sys(err, errno, "%s", to);
     return 0;
 }
@@ -232,22 +221,15 @@ int dataset_find(const char *store, const char *name, struct dataset *out, struc
     return 0;
 }
 
-static int by_name(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 int dataset_list(const char *store, char ***names, struct error *err) {
     _cleanup_closedir_ DIR *d = opendir(store);
     *names = calloc(1, sizeof **names);
     if (!*names) return error_sys(err, ENOMEM, "data sets");
     if (!d) return errno == ENOENT ? 0 : error_sys(err, errno, "%s", store);
-    size_t count = 0;
-    for (struct dirent *e; (e = readdir(d));) {
-        if (!str_is_name(e->d_name)) continue;
-        if (strv_push(names, e->d_name) < 0) return error_sys(err, ENOMEM, "data sets");
-        count++;
-    }
-    qsort(*names, count, sizeof **names, by_name);
+    for (struct dirent *e; (e = readdir(d));)
+        if (str_is_name(e->d_name) && strv_push(names, e->d_name) < 0)
+            return error_sys(err, ENOMEM, "data sets");
+    strv_sort(*names);
     return 0;
 }
 

@@ -67,10 +67,6 @@ char *policy_find(const char *name, struct error *err) {
     return NULL;
 }
 
-static int compare_names(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 int policy_list(char ***names, struct error *err) {
     _cleanup_free_ char *dir = policy_dir(err);
     if (!dir) return -1;
@@ -88,7 +84,7 @@ int policy_list(char ***names, struct error *err) {
         if (!str_is_name(name)) continue;
         if (strv_push(&list, name) < 0) return error_sys(err, ENOMEM, "%s", dir);
     }
-    qsort(list, strv_len(list), sizeof *list, compare_names);
+    strv_sort(list);
     *names = steal_ptr(&list);
     return 0;
 }

@@ -211,8 +211,7 @@ static bool memory_is_unlimited(const struct cgroup_hierarchy *h, const char *ow
 void cgroup_bases(const struct cgroup_hierarchy *h, const char *delegated,
                   struct cgroup_bases *out) {
     *out = (struct cgroup_bases){0};
-    if (delegated && delegated[0] == '/' && path_is_confined(delegated + 1))
-        bases_add(out, delegated);
+    if (delegated && path_is_rooted(delegated)) bases_add(out, delegated);
     _cleanup_free_ char *own = cgroup_hierarchy_own(h);
     /* Below our own group no limit on us is escaped. But many supervisors keep
      * one memory group a command for accounting alone, and a folder of ours in

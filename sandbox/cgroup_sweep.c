@@ -30,7 +30,7 @@ static bool is_ours(const char *parent, const char *id) {
 /* Splits ".../paddock/<id>" (or ".../paddock-<id>/<id>") behind the folder of
  * ours; NULL if it is none. */
 static char *split_path(const char *path, const char **id) {
-    if (path[0] != '/' || !path_is_confined(path + 1)) return NULL;
+    if (!path_is_rooted(path)) return NULL;
     char *parent = strdup(path);
     char *slash = parent ? strrchr(parent, '/') : NULL;
     if (slash) *slash = '\0';

@@ -50,7 +50,7 @@ static bool place_of(const struct gpu_loan *loan, dev_t node, char out[64]) {
 
 static void get_path(struct json_reader *r, const char *key, enum json_need need, char **out) {
     json_get_string(r, key, need, out);
-    if (*out && ((*out)[0] != '/' || !path_is_confined(*out + 1)))
+    if (*out && !path_is_rooted(*out))
         json_reader_fail(r, json_find(r->object, key),
                          "must be an absolute path without \".\", \"..\" or empty parts");
 }
@@ -280,10 +280,6 @@ static int read_file(const char *path, struct gpu_loan *loan, struct error *err)
     return gpu_parse_cdi(real, buf_text(&text), text.len, loan, err);
 }
 
-static int by_name(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static int read_folder(const char *folder, struct gpu_loan *loan, struct error *err) {
     _cleanup_free_ char *path = str_printf("%s%s", gpu_root(), folder);
     _cleanup_strv_ char **names = NULL;
@@ -299,7 +295,7 @@ static int read_folder(const char *folder, struct gpu_loan *loan, struct error *
             return error_set(err, ERROR_LIMIT, "%s: more than %d files", path, CDI_FILES);
         if (strv_push(&names, e->d_name) < 0) return error_sys(err, ENOMEM, "CDI");
     }
-    if (names) qsort(names, count, sizeof *names, by_name);
+    strv_sort(names);
     for (size_t i = 0; i < count; i++) {
         _cleanup_free_ char *file = path_join(folder, names[i]);
         if (!file) return error_sys(err, ENOMEM, "CDI");

@@ -17,7 +17,7 @@ static int check_hook(const struct json *v, struct error *err) {
     json_get_strv(&r, "args", JSON_OPTIONAL, &args);
     json_get_strv(&r, "env", JSON_OPTIONAL, &env);
     json_get_int(&r, "timeout", JSON_OPTIONAL, 0, INT32_MAX, &timeout);
-    if (path && (*path != '/' || !path_is_confined(path + 1)))
+    if (path && !path_is_rooted(path))
         json_reader_fail(&r, json_find(v, "path"),
                          "must be an absolute path without \".\", \"..\" or empty parts");
     return json_object_end(&r);

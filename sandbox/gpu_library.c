@@ -107,7 +107,7 @@ static int look(void *context, const char *name, const char *path) {
     const struct search *s = context;
     for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
         if (!str_starts(name, wanted[i].name)) continue;
-        if (path[0] != '/' || !path_is_confined(path + 1))
+        if (!path_is_rooted(path))
             return error_set(s->err, ERROR_INVALID, "%s/etc/ld.so.cache: %s is at \"%.200s\"",
                              gpu_root(), wanted[i].name, path);
         return gpu_add_library(s->loan, path, s->err) < 0 ? -1 : 0;

@@ -24,7 +24,7 @@ static const char *const lane_names[] = {"yield", "timed", NULL};
 /* An absolute path without "", "." or "..": what it names cannot depend on how
  * it is walked. */
 bool spec_is_clean_path(const char *path) {
-    return path[0] == '/' && (path[1] == '\0' || path_is_confined(path + 1));
+    return strcmp(path, "/") == 0 || path_is_rooted(path);
 }
 
 void spec_get_path(struct json_reader *r, const char *key, enum json_need need, char **out) {

@@ -104,7 +104,7 @@ static void read_store(struct faults *faults, const struct json *v, struct task_
     FIELDS_READ(faults, v, store_fields, store);
     if (store->name && !str_is_name(store->name))
         fault_at(faults, json_find(v, "store"), "must be the name of a data set");
-    if (store->target && (store->target[0] != '/' || !path_is_confined(store->target + 1)))
+    if (store->target && !path_is_rooted(store->target))
         fault_at(faults, json_find(v, "target"), "must be an absolute path without . or ..");
 }
 
@@ -115,7 +115,7 @@ static void read_hide(struct faults *faults, const struct json *v, void *base) {
     for (size_t i = 0; i < json_count(v); i++) {
         const char *text = NULL;
         if (json_as_string(json_at(v, i), &text, &err) < 0) fault_take(faults, &err);
-        else if (text[0] != '/' || !path_is_confined(text + 1))
+        else if (!path_is_rooted(text))
             fault_at(faults, json_at(v, i), "must be an absolute path without . or ..");
         else if (strv_push(&data->hide, text) < 0) fault_at(faults, v, "out of memory");
     }

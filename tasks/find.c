@@ -115,10 +115,6 @@ static int list_catalogue(const char *dir, char ***names) {
     return 0;
 }
 
-static int by_name(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 int task_list(char ***names, struct error *err) {
     _cleanup_strv_ char **list = catalogues(err);
     if (!list) return -1;
@@ -126,7 +122,7 @@ int task_list(char ***names, struct error *err) {
     bool failed = !found;
     for (char **c = list; !failed && *c; c++) failed = list_catalogue(*c, &found) < 0;
     if (failed) return error_set(err, ERROR_SYSTEM, "out of memory");
-    qsort(found, strv_len(found), sizeof *found, by_name);
+    strv_sort(found);
     *names = steal_ptr(&found);
     return 0;
 }

@@ -46,7 +46,7 @@ static void put_numbers(struct json_writer *w, const struct gpu_reading *r) {
                    {"remap_failed", r->remap_failed},
                    {"retired_pending", r->retired_pending},
                    {"recovery_action", r->recovery}};
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
         put_number(w, numbers[i].key, numbers[i].value);
 }
 

@@ -1,11 +1,13 @@
 #include "orchestrator/gpu/health.h"
 
+#include "common/cleanup.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
 bool health_xid_is_hardware(int64_t xid) {
     static const int hardware[] = {48, 62, 63, 64, 74, 79, 92, 94, 95, 119, 120, 140};
-    for (size_t i = 0; i < sizeof hardware / sizeof hardware[0]; i++)
+    for (size_t i = 0; i < ARRAY_SIZE(hardware); i++)
         if (hardware[i] == xid) return true;
     return false;
 }

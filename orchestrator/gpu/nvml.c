@@ -99,7 +99,7 @@ static const struct symbol {
 };
 
 static int bind_symbols(struct nvml *n, struct error *err) {
-    for (size_t i = 0; i < sizeof symbols / sizeof symbols[0]; i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(symbols); i++) {
         void *found = NULL;
         const struct symbol *s = &symbols[i];
         for (size_t k = 0; k < 3 && s->names[k] && !found; k++)

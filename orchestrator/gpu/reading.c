@@ -1,5 +1,7 @@
 #include "orchestrator/gpu/reading.h"
 
+#include "common/cleanup.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +25,7 @@ void gpu_reading_init(struct gpu_reading *r) {
         &r->memory_mhz,      &r->throttle,      &r->temperature_c,   &r->power_mw,
         &r->energy_mj,       &r->ecc_corrected, &r->ecc_uncorrected, &r->remapped,
         &r->remap_pending,   &r->remap_failed,  &r->recovery,        &r->retired_pending};
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) *numbers[i] = -1;
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) *numbers[i] = -1;
 }
 
 void throttle_names(int64_t bits, char *out, size_t size) {
@@ -41,7 +43,7 @@ void throttle_names(int64_t bits, char *out, size_t size) {
                  {0x100, "display clock"}};
     size_t len = 0;
     if (size > 0) out[0] = '\0';
-    for (size_t i = 0; bits > 0 && i < sizeof names / sizeof names[0]; i++) {
+    for (size_t i = 0; bits > 0 && i < ARRAY_SIZE(names); i++) {
         if (!(bits & names[i].bit) || len >= size) continue;
         int n = snprintf(out + len, size - len, "%s%s", len ? ", " : "", names[i].name);
         len += n > 0 ? (size_t)n : 0;
