@@ -264,19 +264,9 @@ int gpu_parse_cdi(const char *name, const char *text, size_t len, struct gpu_loa
 /* ---- the files ---- */
 
 static int read_file(const char *path, struct gpu_loan *loan, struct error *err) {
-    char self[48];
-    struct stat st;
     _cleanup_free_ char *real = NULL;
     _cleanup_buf_ struct buf text = {0};
-    _cleanup_close_ int held = gpu_open(path, &real, err);
-    if (held < 0) return -1;
-    if (fstat(held, &st) < 0) return error_sys(err, errno, "%s", real);
-    if (!S_ISREG(st.st_mode) || st.st_uid != 0 || st.st_mode & (S_IWGRP | S_IWOTH))
-        return error_set(err, ERROR_DENIED,
-                         "%s%s: is no regular file of root's that others cannot write", gpu_root(),
-                         path);
-    snprintf(self, sizeof self, "/proc/self/fd/%d", held);
-    if (file_read(self, CDI_MOST, &text, err) < 0) return error_wrap(err, "%s", real);
+    if (gpu_read(path, CDI_MOST, &text, &real, err) < 0) return -1;
     return gpu_parse_cdi(real, buf_text(&text), text.len, loan, err);
 }
 

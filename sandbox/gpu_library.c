@@ -115,26 +115,13 @@ static int look(void *context, const char *name, const char *path) {
     return 0;
 }
 
-/* The path goes through the root, as it does for the loader. */
-static int read_cache(struct buf *out, struct error *err) {
-    char self[48];
-    struct stat st;
-    _cleanup_free_ char *real = NULL;
-    _cleanup_close_ int held = gpu_open("/etc/ld.so.cache", &real, err);
-    if (held < 0 || fstat(held, &st) < 0) return -1;
-    if (!S_ISREG(st.st_mode) || st.st_uid != 0 || st.st_mode & (S_IWGRP | S_IWOTH))
-        return error_set(err, ERROR_DENIED,
-                         "%s: is no regular file of root's that others cannot write", real);
-    snprintf(self, sizeof self, "/proc/self/fd/%d", held);
-    return file_read(self, CACHE_MOST, out, err);
-}
-
 static int search_cache(struct search *s, struct error *err) {
     _cleanup_buf_ struct buf cache = {0};
+    _cleanup_free_ char *real = NULL;
     _cleanup_error_ struct error why = {0};
     _cleanup_free_ char *name = str_printf("%s/etc/ld.so.cache", gpu_root());
     if (!name) return error_sys(err, ENOMEM, "loader's cache");
-    if (read_cache(&cache, &why) < 0)
+    if (gpu_read("/etc/ld.so.cache", CACHE_MOST, &cache, &real, &why) < 0)
         return why.kind == ERROR_NOT_FOUND ? 0 : error_move(err, &why);
     return ldcache_walk(name, buf_text(&cache), cache.len, look, s, err);
 }

@@ -2,6 +2,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/file.h"
 #include "sandbox/gpu_lease.h"
 
 #include <errno.h>
@@ -46,6 +47,19 @@ int gpu_open(const char *path, char **real, struct error *err) {
         if (!(*real = strdup(name))) return error_sys(err, ENOMEM, "%s", path);
     }
     return steal_fd(&fd);
+}
+
+int gpu_read(const char *path, size_t most, struct buf *out, char **real, struct error *err) {
+    char self[48];
+    struct stat st;
+    _cleanup_close_ int held = gpu_open(path, real, err);
+    if (held < 0) return -1;
+    if (fstat(held, &st) < 0) return error_sys(err, errno, "%s", *real);
+    if (!S_ISREG(st.st_mode) || st.st_uid != 0 || st.st_mode & (S_IWGRP | S_IWOTH))
+        return error_set(err, ERROR_DENIED,
+                         "%s: is no regular file of root's that others cannot write", *real);
+    snprintf(self, sizeof self, "/proc/self/fd/%d", held);
+    return file_read(self, most, out, err) < 0 ? error_wrap(err, "%s", *real) : 0;
 }
 
 int gpu_add_node(struct gpu_loan *loan, const char *target, const char *source, unsigned major,

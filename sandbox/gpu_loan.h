@@ -10,6 +10,7 @@
 #ifndef PADDOCK_SANDBOX_GPU_LOAN_H
 #define PADDOCK_SANDBOX_GPU_LOAN_H
 
+#include "common/buf.h"
 #include "common/error.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/gpu.h"
@@ -85,6 +86,9 @@ int gpu_parse_cdi(const char *name, const char *text, size_t len, struct gpu_loa
 /* Opens what `path` names below gpu_root(), which may be through links that stay below
  * it; a descriptor (O_PATH), and where it really is, for the path from the real root. */
 int gpu_open(const char *path, char **real, struct error *err);
+/* What a file so opened holds, which must be a regular one of root's that nobody else
+ * may write; *real as of gpu_open(). */
+int gpu_read(const char *path, size_t most, struct buf *out, char **real, struct error *err);
 int gpu_note(struct gpu_loan *loan, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Adds a node: `source` below the root, which must be exactly this device. */
 int gpu_add_node(struct gpu_loan *loan, const char *target, const char *source, unsigned major,

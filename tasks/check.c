@@ -17,38 +17,56 @@ static void check_policy(const char *phase, const struct task_phase_spec *spec,
     fault_take(faults, &err);
 }
 
+/* The files of a record, read once for all that is asked of them. */
+struct record_files {
+    struct source_tree tree;
+    bool read; /* else it is reported already, and nothing more is said of it */
+};
+
 /* Whether another record has the very same file: then no step needs to change it. */
-static bool has_same(const struct task *t, size_t index, const struct source_file *file) {
-    _cleanup_source_tree_ struct source_tree tree = {0};
-    if (!t->records[index].dir || source_tree_read(t->records[index].dir, &tree, NULL) < 0)
-        return true; /* reported already */
-    for (size_t i = 0; i < tree.count; i++)
-        if (str_eq(tree.files[i].path, file->path))
-            return str_eq(tree.files[i].sha256, file->sha256) &&
-                   tree.files[i].executable == file->executable;
+static bool has_same(const struct record_files *r, const struct source_file *file) {
+    if (!r->read) return true;
+    for (size_t i = 0; i < r->tree.count; i++)
+        if (str_eq(r->tree.files[i].path, file->path))
+            return str_eq(r->tree.files[i].sha256, file->sha256) &&
+                   r->tree.files[i].executable == file->executable;
     return false;
 }
 
-static bool is_fixed(const struct task *t, const struct source_file *file) {
-    for (size_t i = 0; i < t->record_count; i++)
-        if (!has_same(t, i, file)) return false;
+static bool is_fixed(const struct record_files *records, size_t count,
+                     const struct source_file *file) {
+    for (size_t i = 0; i < count; i++)
+        if (!has_same(&records[i], file)) return false;
     return true;
 }
 
 /* An agent must be able to change every file in which records differ, and something in
  * each. What is the same in all of them may be out of reach: a task holds it fixed. */
-static void check_editable(const struct task *t, size_t index, struct faults *faults) {
+static void check_editable(const struct task *t, size_t index, const struct record_files *records,
+                           struct faults *faults) {
     const char *dir = t->records[index].dir;
-    _cleanup_source_tree_ struct source_tree tree = {0};
-    if (!dir || source_tree_read(dir, &tree, NULL) < 0) return; /* reported already */
+    const struct source_tree *tree = &records[index].tree;
+    if (!records[index].read) return;
     size_t may = 0;
-    for (size_t i = 0; i < tree.count; i++) {
-        if (task_may_edit(t, tree.files[i].path)) may++;
-        else if (!is_fixed(t, &tree.files[i]))
+    for (size_t i = 0; i < tree->count; i++) {
+        if (task_may_edit(t, tree->files[i].path)) may++;
+        else if (!is_fixed(records, t->record_count, &tree->files[i]))
             fault_add(faults, "%s/%s: no pattern of \"editable\" matches it", dir,
-                      tree.files[i].path);
+                      tree->files[i].path);
     }
-    if (tree.count && !may) fault_add(faults, "%s: \"editable\" matches none of its files", dir);
+    if (tree->count && !may) fault_add(faults, "%s: \"editable\" matches none of its files", dir);
+}
+
+static int check_records(const struct task *t, struct faults *faults, struct error *err) {
+    _cleanup_free_ struct record_files *records = calloc(t->record_count + 1, sizeof *records);
+    if (!records) return error_sys(err, ENOMEM, "records");
+    for (size_t i = 0; i < t->record_count; i++) {
+        const char *dir = t->records[i].dir;
+        records[i].read = dir && source_tree_read(dir, &records[i].tree, NULL) == 0;
+    }
+    for (size_t i = 0; i < t->record_count; i++) check_editable(t, i, records, faults);
+    for (size_t i = 0; i < t->record_count; i++) source_tree_clear(&records[i].tree);
+    return 0;
 }
 
 static void check_hints(const struct task *t, size_t step, struct faults *faults) {
@@ -78,7 +96,7 @@ int task_check(const char *dir, struct buf *out, struct error *err) {
     if (t.has_build) check_policy("build", &t.build, &faults);
     check_policy("train", &t.train, &faults);
     check_policy("examine", &t.examine, &faults);
-    for (size_t i = 0; i < t.record_count; i++) check_editable(&t, i, &faults);
+    if (check_records(&t, &faults, err) < 0) return -1;
     for (size_t step = 1; step < t.record_count; step++) check_hints(&t, step, &faults);
     check_smuggling(&t, &faults);
     return faults.count;

@@ -45,6 +45,19 @@ static int add_catalogue(char ***list, const char *base, const char *rest) {
     return path ? strv_push(list, path) : -1;
 }
 
+char *task_own_catalogue(struct error *err) {
+    const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    char *path = NULL;
+    if (config && *config) path = path_join(config, "paddock/tasks");
+    else if (home && *home) path = path_join(home, ".config/paddock/tasks");
+    else {
+        error_set(err, ERROR_INVALID, "neither XDG_CONFIG_HOME nor HOME is set");
+        return NULL;
+    }
+    if (!path) error_sys(err, ENOMEM, "catalogue");
+    return path;
+}
+
 static int add_configured(char ***list) {
     const char *set = getenv("PADDOCK_TASKS");
     _cleanup_free_ char *copy = strdup(set ? set : "");
@@ -52,9 +65,10 @@ static int add_configured(char ***list) {
     char *rest = copy;
     for (char *one = strsep(&rest, ":"); one; one = strsep(&rest, ":"))
         if (*one && strv_push(list, one) < 0) return -1;
-    const char *config = getenv("XDG_CONFIG_HOME");
-    if (config && *config) return add_catalogue(list, config, "paddock/tasks");
-    return add_catalogue(list, getenv("HOME"), ".config/paddock/tasks");
+    _cleanup_error_ struct error err = {0};
+    _cleanup_free_ char *own = task_own_catalogue(&err);
+    if (!own) return err.kind == ERROR_INVALID ? 0 : -1; /* there need be none */
+    return strv_push(list, own);
 }
 
 /* The folders that hold tasks, the first one to be asked first. */

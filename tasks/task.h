@@ -152,6 +152,9 @@ int task_ref_parse(const char *ref, char **name, int64_t *step, struct error *er
  * user's ($XDG_CONFIG_HOME/paddock/tasks), then the shipped one. An absolute or
  * "./" path is taken as a folder. Absolute path in fresh memory. */
 char *task_find(const char *name, struct error *err);
+/* The user's own catalogue, where task_find() looks after PADDOCK_TASKS; NULL and
+ * ERROR_INVALID when neither XDG_CONFIG_HOME nor HOME says where. */
+char *task_own_catalogue(struct error *err);
 int task_list(char ***names, struct error *err); /* sorted, NULL-terminated */
 
 /* The hint of a step at level 1–3; level 0 (the diff) is made by the caller. */

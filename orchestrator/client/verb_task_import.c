@@ -1,6 +1,5 @@
 /* paddock task import: task folders out of a clone of the user's. */
 #include "common/cleanup.h"
-#include "common/file.h"
 #include "orchestrator/client/cli.h"
 #include "policies/policy.h"
 #include "tasks/import/import.h"
@@ -21,21 +20,6 @@ static const struct arg args_import[] = {
     {.name = "image", .kind = ARG_TEXT, .value = "NAME", .help = "what it runs on; default: host"},
     {.name = "force", .kind = ARG_FLAG, .help = "replace what an earlier import made"},
     {.name = NULL}};
-
-/* The user's own catalogue, where task_find() looks as well. */
-static char *own_catalogue(struct error *err) {
-    const char *config = getenv("XDG_CONFIG_HOME");
-    const char *home = getenv("HOME");
-    char *path = NULL;
-    if (config && *config) path = path_join(config, "paddock/tasks");
-    else if (home && *home) path = path_join(home, ".config/paddock/tasks");
-    else {
-        error_set(err, ERROR_INVALID, "neither XDG_CONFIG_HOME nor HOME is set: give --into DIR");
-        return NULL;
-    }
-    if (!path) error_sys(err, ENOMEM, "catalogue");
-    return path;
-}
 
 /* The policy for GPUs where this installation has one. */
 static const char *usual_policy(void) {
@@ -62,9 +46,9 @@ static int run_import(struct cli *cli, const struct args *args, struct error *er
     const char *policy = args_text(args, "policy");
     const char *image = args_text(args, "image");
     const char *into = args_text(args, "into");
-    _cleanup_free_ char *own = into ? NULL : own_catalogue(err);
+    _cleanup_free_ char *own = into ? NULL : task_own_catalogue(err);
     _cleanup_import_ struct import_plan *plan = NULL;
-    if (!into && !own) return -1;
+    if (!into && !own) return error_wrap(err, "give --into DIR");
     const struct import_options options = {
         .clone = args->operands[1],
         .into = into ? into : own,

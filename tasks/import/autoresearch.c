@@ -43,9 +43,7 @@ static int take_files(struct clone *c, struct plan_record *r, struct error *err)
     for (char **l = list; *l; l++) {
         _cleanup_buf_ struct buf text = {0};
         if (strchr(*l, '/') || !str_ends(*l, ".py")) continue;
-        if (clone_read(c, *l, &text, err) < 0) return -1;
-        if (!text.len || !utf8_is_text(text.data, text.len))
-            return error_set(err, ERROR_INVALID, "%s: is no text", *l);
+        if (clone_read_text(c, *l, &text, err) < 0) return -1;
         if (plan_file_add(r, *l, *l, text.data, text.len, err) < 0) return -1;
     }
     for (size_t i = 0; i < ARRAY_SIZE(needed); i++)

@@ -234,6 +234,13 @@ int clone_read(struct clone *c, const char *path, struct buf *out, struct error 
     return buf_failed(out) ? error_sys(err, ENOMEM, "%s", path) : 0;
 }
 
+int clone_read_text(struct clone *c, const char *path, struct buf *out, struct error *err) {
+    if (clone_read(c, path, out, err) < 0) return -1;
+    if (!out->len || !utf8_is_text(out->data, out->len))
+        return error_set(err, ERROR_INVALID, "%s: is no text", path);
+    return 0;
+}
+
 /* A name that may become one of ours. */
 static bool is_plain(const char *name) {
     for (const unsigned char *p = (const unsigned char *)name; *p; p++)

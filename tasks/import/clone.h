@@ -38,6 +38,8 @@ int clone_look(struct clone *c, const char *path, enum clone_kind *out, struct e
 /* A regular file of at most CLONE_BLOB bytes; anything else is an error that says what
  * it is instead. */
 int clone_read(struct clone *c, const char *path, struct buf *out, struct error *err);
+/* The same of a text: ERROR_INVALID when it is empty or no UTF-8. */
+int clone_read_text(struct clone *c, const char *path, struct buf *out, struct error *err);
 
 /* The regular files below a folder, as paths of the commit, in order of name with a
  * folder's own files before those of its folders; NULL-terminated. What has an odd name

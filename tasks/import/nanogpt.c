@@ -16,26 +16,14 @@
 static const char statement[] =
     "# The NanoGPT speedrun\n\n"
     "`train_gpt.py` trains a language model on FineWeb, one process for each GPU, until its\n"
-    "loss on the validation tokens is at most 3.28. Make it get there sooner.\n\n"
-    "* The loss must be met surely: the mean over fresh runs at p < 0.01, not one lucky run.\n"
+    "loss on the validation tokens is at most 3.28. Make it get there sooner.\n\n" PLAN_RULE_SURELY
     "* Training tokens may be used in any order, each as it is; the validation tokens are for\n"
-    "  the examination alone.\n"
-    "* Keep the lines of each step, `step:I/N val_loss:X`, and the last one, `peak memory ...`:\n"
-    "  the clock runs from the first step's line to that one, and the examiner reads the last\n"
-    "  `val_loss`. What trains before the first line is against the rules.\n"
-    "  The time that the program prints itself decides nothing.\n"
+    "  the examination alone.\n" PLAN_RULE_LINES
     "* Compiling and warming up before the first step are free for ten minutes.\n"
     "* No network, no files but those of this folder and the data.\n";
 
 static const char *const editable[] = {"*.py", NULL};
-static const char *const argv[] = {"python3",
-                                   "-m",
-                                   "torch.distributed.run",
-                                   "--nproc_per_node=N",
-                                   "--master_addr=127.0.0.1",
-                                   "--master_port=29500",
-                                   PROGRAM,
-                                   NULL};
+static const char *const argv[] = {PLAN_TORCHRUN, PROGRAM, NULL};
 
 const struct plan_shape nanogpt_shape = {
     .source = "nanogpt-speedrun",
@@ -92,9 +80,7 @@ static const char *program_in(char *const *list, const char *dir) {
 static int take_program(struct clone *c, const char *path, struct plan_record *r,
                         struct error *err) {
     _cleanup_buf_ struct buf text = {0};
-    if (clone_read(c, path, &text, err) < 0) return -1;
-    if (!text.len || !utf8_is_text(text.data, text.len))
-        return error_set(err, ERROR_INVALID, "%s: is no text", path);
+    if (clone_read_text(c, path, &text, err) < 0) return -1;
     return plan_file_add(r, PROGRAM, path, text.data, text.len, err);
 }
 
@@ -209,8 +195,7 @@ static int take_hints(struct clone *c, const struct record_row *row, struct plan
     r->hints[1] = str_printf("%s\n\nRecord %lld, %s, %s.\n", row->title, (long long)row->number,
                              row->time, row->date);
     if (!readme || !r->hints[0] || !r->hints[1]) return error_sys(err, ENOMEM, "%s", r->key);
-    bool has = clone_read(c, readme, &text, NULL) == 0 && text.len && text.len < (1 << 20) &&
-               utf8_is_text(text.data, text.len);
+    bool has = clone_read_text(c, readme, &text, NULL) == 0 && text.len < (1 << 20);
     r->hints[2] =
         has ? buf_steal(&text)
             : str_printf("%s\n\n(The project has no longer text on this step.)\n", row->title);

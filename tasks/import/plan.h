@@ -32,6 +32,19 @@ struct plan_record {
     size_t place; /* its number in the task; 0: left out */
 };
 
+/* Of the statements of both speedruns, and how they are started; N becomes the number of
+ * GPUs. */
+#define PLAN_RULE_LINES                                                                            \
+    "* Keep the lines of each step, `step:I/N val_loss:X`, and the last one, `peak memory ...`:\n" \
+    "  the clock runs from the first step's line to that one, and the examiner reads the last\n"   \
+    "  `val_loss`. What trains before the first line is against the rules.\n"                      \
+    "  The time that the program prints itself decides nothing.\n"
+#define PLAN_RULE_SURELY \
+    "* The loss must be met surely: the mean over fresh runs at p < 0.01, not one lucky run.\n"
+#define PLAN_TORCHRUN                                                                          \
+    "python3", "-m", "torch.distributed.run", "--nproc_per_node=N", "--master_addr=127.0.0.1", \
+        "--master_port=29500"
+
 /* What the tasks of a project have in common: constants of ours. */
 struct plan_shape {
     const char *source, *name, *title, *statement;

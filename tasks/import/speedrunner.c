@@ -17,12 +17,7 @@ static const char statement[] =
     "`train_gpt2.py` trains a language model on FineWeb, one process for each GPU, until its\n"
     "loss on the validation tokens is at most 3.28. Make it get there sooner.\n\n"
     "* It reads `NANOGPT_TRAIN_FILES`, `NANOGPT_VAL_FILES` and `NANOGPT_VAL_TOKENS` from the\n"
-    "  environment: leave that as it is.\n"
-    "* Keep the lines of each step, `step:I/N val_loss:X`, and the last one, `peak memory ...`:\n"
-    "  the clock runs from the first step's line to that one, and the examiner reads the last\n"
-    "  `val_loss`. What trains before the first line is against the rules.\n"
-    "  The time that the program prints itself decides nothing.\n"
-    "* The loss must be met surely: the mean over fresh runs at p < 0.01, not one lucky run.\n"
+    "  environment: leave that as it is.\n" PLAN_RULE_LINES PLAN_RULE_SURELY
     "* No network, no files but those of this folder and the data.\n";
 
 static const char *const editable[] = {"*.py", NULL};
@@ -30,12 +25,7 @@ static const char *const argv[] = {"/usr/bin/env",
                                    "NANOGPT_TRAIN_FILES=/data/fineweb10B/fineweb_train_*.bin",
                                    "NANOGPT_VAL_FILES=/data/fineweb10B/fineweb_val_*.bin",
                                    "NANOGPT_VAL_TOKENS=10485760",
-                                   "python3",
-                                   "-m",
-                                   "torch.distributed.run",
-                                   "--nproc_per_node=N",
-                                   "--master_addr=127.0.0.1",
-                                   "--master_port=29500",
+                                   PLAN_TORCHRUN,
                                    PROGRAM,
                                    NULL};
 
@@ -60,13 +50,6 @@ const struct plan_shape speedrunner_shape = {
     .artifact = "logs",
 };
 
-static int read_text(struct clone *c, const char *path, struct buf *out, struct error *err) {
-    if (clone_read(c, path, out, err) < 0) return -1;
-    if (!out->len || !utf8_is_text(out->data, out->len))
-        return error_set(err, ERROR_INVALID, "%s: is no text", path);
-    return 0;
-}
-
 /* Level 0 is a diff, which we make ourselves; 9 repeats papers of others. */
 static int read_hint(struct clone *c, size_t step, int level, char **out, struct error *err) {
     static const char *const names[] = {"level_1_pseudo.txt", "level_2_description.txt",
@@ -75,7 +58,7 @@ static int read_hint(struct clone *c, size_t step, int level, char **out, struct
     _cleanup_buf_ struct buf text = {0};
     _cleanup_error_ struct error why = {0};
     if (!path) return error_sys(err, ENOMEM, "hint");
-    if (read_text(c, path, &text, &why) == 0 && text.len < (1 << 20)) *out = buf_steal(&text);
+    if (clone_read_text(c, path, &text, &why) == 0 && text.len < (1 << 20)) *out = buf_steal(&text);
     else *out = str_printf("(The project has no hint of this level for this step.)\n");
     return *out ? 0 : error_sys(err, ENOMEM, "hint");
 }
@@ -85,7 +68,7 @@ static char *describe(struct clone *c, const char *dir) {
     _cleanup_free_ char *path = path_join(dir, "results.json");
     _cleanup_buf_ struct buf text = {0};
     double loss = 0, ms = 0;
-    if (!path || read_text(c, path, &text, NULL) < 0) return strdup("No results of its own.");
+    if (!path || clone_read_text(c, path, &text, NULL) < 0) return strdup("No results of its own.");
     _cleanup_json_ struct json *doc = json_parse(path, text.data, text.len, NULL);
     const struct json *m = doc && json_type(doc) == JSON_OBJECT ? json_find(doc, "metrics") : NULL;
     if (!m || json_type(m) != JSON_OBJECT || !json_find(m, "val_loss") ||
@@ -104,7 +87,7 @@ static int take_record(struct clone *c, const char *dir, struct plan_record *r, 
         const char *name = *l + below;
         _cleanup_buf_ struct buf text = {0};
         if (strchr(name, '/') || !str_ends(name, ".py")) continue;
-        if (read_text(c, *l, &text, err) < 0) return -1;
+        if (clone_read_text(c, *l, &text, err) < 0) return -1;
         if (plan_file_add(r, name, *l, text.data, text.len, err) < 0) return -1;
     }
     if (!plan_has_file(r, PROGRAM))
